@@ -60,9 +60,9 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value of a body, numbers with a point kept as text, or 400."""
+    """The JSON value of a body, or 400."""
     try:
-        return json.loads(body, parse_float=str, parse_constant=_refuse_constant)
+        return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BadRequestError(400, "the body is not JSON") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from simulators.journal import Journal, JournalBrokenError, JournalCorruptError, read_journal
 
 
-async def _append_all(path: Path, *groups: list[dict[str, object]]) -> None:
+async def _append_all(path: Path, *groups: Sequence[Mapping[str, object]]) -> None:
     journal = Journal(path)
     journal.open()
     await asyncio.gather(*(journal.append(group) for group in groups))
@@ -53,7 +54,12 @@ def test_a_damaged_line_before_the_end_is_named(tmp_path: Path) -> None:
 def test_appends_that_meet_share_an_fsync_and_all_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs: list[int] = []
     really_sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda handle: (syncs.append(handle), really_sync(handle)))
+
+    def counted_sync(handle: int) -> None:
+        syncs.append(handle)
+        really_sync(handle)
+
+    monkeypatch.setattr(os, "fdatasync", counted_sync)
 
     asyncio.run(_append_all(tmp_path / "j.jsonl", *([{"n": number}] for number in range(500))))
 

@@ -1,0 +1,3 @@
+.PHONY: setup
+setup:
+	@sh local/setup.sh

@@ -1,0 +1,1 @@
+"""The only code that knows Kafka and Faust: the stage runner, its engines and its stored answers. No claim words in it."""

@@ -1,0 +1,273 @@
+"""What assessment tells: which policy holds, what was decided with its working, who was asked, how it ended.
+
+Software may pay; only a person may refuse or reduce: every refusal names the person, the clause and the fact.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.event import Event
+from schemas.ids import DecisionId
+from schemas.model import Code, Instant, LongText, Model, Privacy, Sha256, ShortText
+from schemas.money import ExactAmount, Money, NonNegativeMoney
+from schemas.policy import PolicySnapshot
+
+
+class PolicyWaitReason(StrEnum):
+    policy_system_unavailable = "policy_system_unavailable"
+    policy_unknown = "policy_unknown"
+    policy_unreadable = "policy_unreadable"
+
+
+class ReferralReason(StrEnum):
+    nothing_payable = "nothing_payable"
+    above_automatic_limit = "above_automatic_limit"
+    coverage_not_on_policy = "coverage_not_on_policy"
+    loss_outside_policy_period = "loss_outside_policy_period"
+    policy_not_in_force = "policy_not_in_force"
+    policy_not_found = "policy_not_found"
+    policy_of_another_line = "policy_of_another_line"
+    no_amount_stated = "no_amount_stated"
+    currency_differs = "currency_differs"
+    valuation_unknown = "valuation_unknown"
+    operation_unknown = "operation_unknown"
+    reduction_proposed = "reduction_proposed"
+    payment_rejected = "payment_rejected"
+    payment_held = "payment_held"
+
+
+class DecisionKind(StrEnum):
+    """`partial` means less than claimed for another reason than the claim's own terms."""
+
+    pay = "pay"
+    partial = "partial"
+    nil = "nil"
+    deny = "deny"
+    refer = "refer"
+    value = "value"
+
+
+class CostType(StrEnum):
+    indemnity = "indemnity"
+    expense = "expense"
+
+
+class ClaimOutcome(StrEnum):
+    paid = "paid"
+    denied = "denied"
+    nil = "nil"
+    duplicate = "duplicate"
+    withdrawn = "withdrawn"
+
+
+class Person(Model):
+    """A member of staff who decided. `authority` is the most they may decide alone, as it stood then."""
+
+    person_id: Annotated[Code, Privacy.internal]
+    role: Annotated[Code, Privacy.internal]
+    authority: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+
+
+class Step(Model):
+    """One operation as it ran; amounts are exact, in major units. Rounding happens once, after the last step."""
+
+    op: Annotated[Code, Privacy.internal]
+    clause_id: Annotated[Code | None, Privacy.internal] = None
+    amount_in: Annotated[ExactAmount, Privacy.internal]
+    amount_out: Annotated[ExactAmount, Privacy.internal]
+    params: Annotated[dict[Code, ShortText] | None, Field(max_length=20), Privacy.internal] = None
+
+
+class DecisionLine(Model):
+    """One line's way from what was asked to what is payable."""
+
+    line_id: Annotated[Code, Privacy.internal]
+    coverage_code: Annotated[Code, Privacy.internal]
+    asked: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+    payable: Annotated[NonNegativeMoney, Privacy.internal]
+    steps: Annotated[tuple[Step, ...], Field(max_length=60), Privacy.internal] = ()
+
+
+class Rule(Model):
+    id: Annotated[Code, Privacy.internal]
+    version: Annotated[Code, Privacy.internal]
+
+
+class Override(Model):
+    """A person set another amount than the terms gave."""
+
+    computed: Annotated[NonNegativeMoney, Privacy.internal]
+    final: Annotated[NonNegativeMoney, Privacy.internal]
+    reason: Annotated[LongText, Privacy.internal]
+    person: Annotated[Person, Privacy.internal]
+
+
+class Decision(Model):
+    """A decision with its working, so that any reader can recompute it: the lines sum to what was computed."""
+
+    decision_id: Annotated[DecisionId, Privacy.internal]
+    kind: Annotated[DecisionKind, Privacy.internal]
+    computed: Annotated[NonNegativeMoney, Privacy.internal]
+    payable: Annotated[NonNegativeMoney, Privacy.internal]
+    lines: Annotated[tuple[DecisionLine, ...], Field(max_length=100), Privacy.internal]
+    rules: Annotated[tuple[Rule, ...], Field(max_length=100), Privacy.internal] = ()
+    input_hash: Annotated[Sha256, Privacy.internal]
+    override: Annotated[Override | None, Privacy.internal] = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if Money.total((line.payable for line in self.lines), self.computed.currency) != self.computed:
+            raise ValueError("the lines must sum to the computed amount")
+        final = self.computed if self.override is None else self.override.final
+        if self.payable != final:
+            raise ValueError("payable is the computed amount, or the override's final amount")
+        if self.override is not None and self.override.computed != self.computed:
+            raise ValueError("the override must name the computed amount it replaces")
+        return self
+
+
+class ReserveLine(Model):
+    """Money set aside for one coverage; an approval uses it."""
+
+    coverage_code: Annotated[Code, Privacy.internal]
+    cost_type: Annotated[CostType, Privacy.internal] = CostType.indemnity
+    amount: Annotated[NonNegativeMoney, Privacy.internal]
+
+
+Reserves = Annotated[tuple[ReserveLine, ...], Field(min_length=1, max_length=100)]
+
+
+class PolicyAwaited(Event):
+    """No policy yet; another try is due. Clocks keep running."""
+
+    TYPE: ClassVar[str] = "claimflow.PolicyAwaited.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    reason: Annotated[PolicyWaitReason, Privacy.internal]
+    attempt: Annotated[int, Field(ge=1, le=1_000_000), Privacy.internal]
+    next_attempt_at: Annotated[Instant, Privacy.internal]
+
+
+class ClaimRegistered(Event):
+    """The claim has its number and, for good, the policy version in force at the date of loss."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimRegistered.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    claim_number: Annotated[Code, Privacy.internal]
+    policy: Annotated[PolicySnapshot, Privacy.internal]
+    snapshot_hash: Annotated[Sha256, Privacy.internal]
+
+
+class ClaimReferred(Event):
+    """A person has to look. `decision` is the proposal, if one could be computed."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimReferred.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    reasons: Annotated[tuple[ReferralReason, ...], Field(min_length=1, max_length=20), Privacy.internal]
+    desk: Annotated[Code, Privacy.internal]
+    decision: Annotated[Decision | None, Privacy.internal] = None
+
+
+def _demand_reserved(decision: Decision, reserves: tuple[ReserveLine, ...]) -> None:
+    if not decision.payable:
+        raise ValueError("an approval pays something")
+    if Money.total((line.amount for line in reserves), decision.payable.currency) < decision.payable:
+        raise ValueError("the reserves must cover what is payable")
+
+
+class ClaimApproved(Event):
+    """Payable as decided, from the reserves named here."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimApproved.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    decision: Annotated[Decision, Privacy.internal]
+    reserves: Annotated[Reserves, Privacy.internal]
+    approved_by: Annotated[Literal["system"] | Person, Privacy.internal]
+
+    @model_validator(mode="after")
+    def _is_reserved(self) -> Self:
+        _demand_reserved(self.decision, self.reserves)
+        if self.approved_by == "system" and (
+            self.decision.kind is not DecisionKind.pay or self.decision.override is not None
+        ):
+            raise ValueError("software approves only what the terms give in full")
+        return self
+
+
+class ClaimPartlyApproved(Event):
+    """A person approved less than claimed."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimPartlyApproved.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    decision: Annotated[Decision, Privacy.internal]
+    reserves: Annotated[Reserves, Privacy.internal]
+    person: Annotated[Person, Privacy.internal]
+    reason: Annotated[LongText, Privacy.internal]
+    clause_id: Annotated[Code | None, Privacy.internal] = None
+    fact: Annotated[LongText | None, Privacy.internal] = None
+
+    @model_validator(mode="after")
+    def _is_reserved(self) -> Self:
+        _demand_reserved(self.decision, self.reserves)
+        return self
+
+
+class ClaimDecidedNil(Event):
+    """The arithmetic gives zero, and a person agreed."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimDecidedNil.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    decision: Annotated[Decision, Privacy.internal]
+    person: Annotated[Person, Privacy.internal]
+    reason: Annotated[LongText | None, Privacy.internal] = None
+
+    @model_validator(mode="after")
+    def _pays_nothing(self) -> Self:
+        if self.decision.payable:
+            raise ValueError("a nil decision pays nothing")
+        return self
+
+
+class ClaimDenied(Event):
+    """A person refused the claim: the clause, the fact it rests on, and how to appeal."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimDenied.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    person: Annotated[Person, Privacy.internal]
+    reason: Annotated[LongText, Privacy.internal]
+    clause_id: Annotated[Code, Privacy.internal]
+    fact: Annotated[LongText, Privacy.internal]
+    appeal: Annotated[LongText, Privacy.internal]
+    decision: Annotated[Decision | None, Privacy.internal] = None
+
+
+class ClaimClosed(Event):
+    """Nothing is open any more. `paid` is the sum confirmed by the bank, where something was paid."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimClosed.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    outcome: Annotated[ClaimOutcome, Privacy.internal]
+    paid: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+
+
+EVENTS: tuple[type[Event], ...] = (
+    PolicyAwaited,
+    ClaimRegistered,
+    ClaimReferred,
+    ClaimApproved,
+    ClaimPartlyApproved,
+    ClaimDecidedNil,
+    ClaimDenied,
+    ClaimClosed,
+)

@@ -1,0 +1,77 @@
+"""What intake tells: somebody reported a loss. Complete or not, by any channel, in one canonical form."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from schemas.event import Event
+from schemas.ids import REFERENCE_PATTERN
+from schemas.model import Code, CountryCode, Instant, Language, Model, PolicyNumber, Privacy, Zone
+from schemas.money import Currency, NonNegativeMoney
+from schemas.party import SealedParty
+
+LINES_MAX = 100
+Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=20)]
+_LATITUDE = r"^-?([0-8]?[0-9](\.[0-9]{1,6})?|90(\.0{1,6})?)$"
+_LONGITUDE = r"^-?((1[0-7][0-9]|[0-9]?[0-9])(\.[0-9]{1,6})?|180(\.0{1,6})?)$"
+
+
+class Place(Model):
+    """Where it happened, as coarse as the source gave it. `admin` is the area's official code (US: county FIPS)."""
+
+    country: Annotated[CountryCode, Privacy.internal]
+    admin: Annotated[Code | None, Privacy.internal] = None
+    postcode: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z -]{0,11}$", max_length=12)] | None, Privacy.internal
+    ] = None
+    latitude: Annotated[Annotated[str, Field(pattern=_LATITUDE, max_length=10)] | None, Privacy.internal] = None
+    longitude: Annotated[Annotated[str, Field(pattern=_LONGITUDE, max_length=11)] | None, Privacy.internal] = None
+
+
+class ReportedLine(Model):
+    """What is asked under one coverage; `asked` is the damage at actual cash value, None if no amount was stated."""
+
+    line_id: Annotated[Code, Privacy.internal]
+    coverage_code: Annotated[Code, Privacy.internal]
+    asked: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+    insured_value: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+    replacement_cost: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+
+
+class ClaimReported(Event):
+    """A loss was reported and recorded. `payee` None means the reporter is paid.
+
+    `cause_code` is the source's own code of the cause. `synthetic` marks claims of tests and probes.
+    """
+
+    TYPE: ClassVar[str] = "claimflow.ClaimReported.v1"
+    WRITER: ClassVar[str] = "intake"
+
+    reference: Annotated[Reference, Privacy.internal]
+    client: Annotated[Code, Privacy.internal]
+    policy_number: Annotated[PolicyNumber, Privacy.internal]
+    line: Annotated[Code, Privacy.internal]
+    loss_at: Annotated[Instant, Privacy.internal]
+    loss_zone: Annotated[Zone, Privacy.internal]
+    peril: Annotated[Code, Privacy.internal]
+    cause_code: Annotated[Code | None, Privacy.internal] = None
+    place: Annotated[Place | None, Privacy.internal] = None
+    currency: Annotated[Currency, Privacy.internal]
+    lines: Annotated[tuple[ReportedLine, ...], Field(max_length=LINES_MAX), Privacy.internal]
+    reporter: Annotated[SealedParty, Privacy.internal]
+    payee: Annotated[SealedParty | None, Privacy.internal] = None
+    language: Annotated[Language, Privacy.internal]
+    channel: Annotated[Code, Privacy.internal]
+    reported_at: Annotated[Instant, Privacy.internal]
+    synthetic: Annotated[bool, Privacy.internal] = False
+
+    @model_validator(mode="after")
+    def _lines_are_distinct(self) -> Self:
+        if len({line.line_id for line in self.lines}) != len(self.lines):
+            raise ValueError("each line_id stands once")
+        return self
+
+
+EVENTS: tuple[type[Event], ...] = (ClaimReported,)

@@ -29,6 +29,7 @@ from schemas.topics import dead_letter_topic, topic_of
 
 DEAD_LETTERS = UUID("5a0c3a0e-6f0e-5b53-9a1c-8d2f1d7c1b01")
 RETRY_SECONDS = (30, 120, 600, 3600)
+WORK_RETRY_SECONDS = (1, 2, 5, 15, 60, 300)
 
 
 class HandlerFault(Exception):
@@ -50,8 +51,8 @@ def fingerprint_of(stage: str, error: BaseException) -> str:
     return hashlib.sha256(f"{stage}|{type(error).__name__}|{place}|{masked}".encode()).hexdigest()[:16]
 
 
-def backoff(now: datetime, attempts: int) -> datetime:
-    return now + timedelta(seconds=RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1])
+def backoff(now: datetime, attempts: int, steps: Sequence[int] = RETRY_SECONDS) -> datetime:
+    return now + timedelta(seconds=steps[min(attempts, len(steps)) - 1])
 
 
 def dead_letter_id(stage: str, record: Record, attempts: int) -> UUID:
@@ -254,6 +255,10 @@ def claims_of(arrivals: Collection[Arrival], partitions: int) -> dict[ClaimId, i
 
 def claim_of(claim_id: ClaimId, partitions: int) -> dict[ClaimId, int]:
     return {claim_id: partition_of(str(claim_id).encode(), partitions)}
+
+
+def claims_of_ids(claim_ids: Collection[ClaimId], partitions: int) -> dict[ClaimId, int]:
+    return {claim_id: partition_of(str(claim_id).encode(), partitions) for claim_id in claim_ids}
 
 
 def claims_of_recorded(recorded: Collection[Recorded], partitions: int) -> dict[ClaimId, int]:

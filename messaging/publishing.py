@@ -56,6 +56,14 @@ class Publisher:
             if late or any(future.cancelled() or future.exception() for future in done):
                 raise PublishFailed("an event in flight was not acknowledged in time")
 
+    async def publish_working(self, working: Working) -> None:
+        """After a commit: every unmarked event of the claims touched, whoever stored it."""
+        earlier = {claim_id for claim_id, row in working.rows.items() if row.unmarked}
+        await self.publish(earlier)
+        await self.publish_answers([answer for answer in working.answers if answer.claim_id not in earlier])
+        if any(work.event_id is None for work in working.work):
+            self.on_ready()
+
     async def _send(self, answers: Sequence[Answer], timeout_seconds: float) -> None:
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._in_flight.update((answer.event_id, sent) for answer in answers)

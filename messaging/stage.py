@@ -98,7 +98,10 @@ class Effect(Protocol):
         """One result per item, in order. Raising means: all items again later, with back-off."""
 
     def conclude(self, state: Any, done: WorkDone, now: datetime) -> tuple[Outcome, Any]:
-        """Pure. Emit and Nothing finish the row; RetryLater keeps it for `when`; Reject is a bug and parks the row."""
+        """Pure. Emit and Nothing finish the row; RetryLater keeps it for `when`; Reject is a bug: the row waits long.
+
+        A changed state is saved with each of these, so a doubt can be remembered before the next try.
+        """
 
 
 @dataclass(frozen=True, slots=True)

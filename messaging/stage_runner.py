@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from messaging import crash_points
@@ -20,11 +20,11 @@ from messaging.publishing import Publisher
 from messaging.record import Record, TopicPartition
 from messaging.rows import Position
 from messaging.stage import Stage
-from messaging.tables import Fenced, Tables
+from messaging.tables import Tables
+from messaging.transacting import Transactor
 from schemas.ids import ClaimId
 from schemas.topics import topic_of
 
-T = TypeVar("T")
 TRIES = 3
 TRY_PAUSES_SECONDS = (0.1, 0.4)
 CAUTIOUS_STARTS = 2
@@ -55,6 +55,7 @@ class StageRunner:
         self._log_info, self._decoder, self._clock = log_info, decoder, clock
         self._partitions, self._release = partitions, release
         self.paused = paused
+        self._transactor = Transactor(stage.name, tables, store)
         self._lock = asyncio.Lock()
         self._next: dict[TopicPartition, int] = {}
         self._cautious: dict[TopicPartition, int] = {}
@@ -91,16 +92,16 @@ class StageRunner:
             numbers = frozenset(place.partition for place in places)
             await self.publisher.sweep(numbers, everything=True)
             self._next = {place: held[place].next_offset for place in places}
-            self._cautious = {
-                place: CAUTIOUS_RECORDS for place in places if held[place].starts + 1 >= CAUTIOUS_STARTS
-            }
+            self._cautious = {place: CAUTIOUS_RECORDS for place in places if held[place].starts + 1 >= CAUTIOUS_STARTS}
             self.owned = numbers
             return dict(self._next)
 
     def _check(self, place: TopicPartition, held: Position | None, topic_id: str, limits: tuple[int, int]) -> None:
         name = f"{self.stage.name}: {place.topic}-{place.partition}"
         if held is None:
-            raise Fatal(f"{name} has no position: a topic or partition added later needs a migration that states its start")
+            raise Fatal(
+                f"{name} has no position: a topic or partition added later needs a migration that states its start"
+            )
         if held.topic_id != topic_id:
             raise Fatal(f"{name} is not the topic this position was made for: the topic was deleted and made again")
         first, end = limits
@@ -158,7 +159,7 @@ class StageRunner:
         if not records:
             return
         try:
-            await self._finish(await self._repeated(lambda: self._transact(records)), records)
+            await self._finish(await self._transactor.repeated(lambda: self._transact(records)), records)
         except HandlerFault as fault:
             if len(records) == 1:
                 await self._try_again(records[0], fault)
@@ -171,7 +172,7 @@ class StageRunner:
         for pause in TRY_PAUSES_SECONDS[: TRIES - 1]:
             await self._clock.sleep(pause)
             try:
-                working = await self._repeated(lambda: self._transact([record]))
+                working = await self._transactor.repeated(lambda: self._transact([record]))
             except HandlerFault as again:
                 fault = again
                 continue
@@ -193,7 +194,7 @@ class StageRunner:
 
     async def _park(self, record: Record, code: str, fingerprint: str) -> None:
         crash_points.reach("park.commit")
-        working = await self._repeated(lambda: self._transact([record], park=(code, fingerprint)))
+        working = await self._transactor.repeated(lambda: self._transact([record], park=(code, fingerprint)))
         crash_points.reach("park.committed")
         await self._finish(working, [record])
 
@@ -215,50 +216,28 @@ class StageRunner:
                 await self._load(working, arrivals, tx)
                 for arrival in arrivals:
                     working.take(arrival)
-            await self._store(working, tx)
+            await self._transactor.keep(working, tx)
         crash_points.reach("answer.committed")
         return working
 
     async def _prepare(self, arrivals: Sequence[Arrival]) -> Any:
         now = self._clock.now()
         inputs = [arrival.as_input(now) for arrival in arrivals if arrival.handled and arrival.fault is None]
-        return await self._guarded(self.stage.handler.prepare(inputs)) if inputs else None
+        return await self._transactor.guarded(self.stage.handler.prepare(inputs)) if inputs else None
 
     async def _load(self, working: Working, arrivals: Sequence[Arrival], tx: Tx) -> None:
         wanted = to_load(arrivals, working.rows, self.stage.reads)
         if wanted:
-            working.states = dict(await self._guarded(self.stage.handler.load(wanted, tx)))
-
-    async def _store(self, working: Working, tx: Tx) -> None:
-        crash_points.reach("handler.returned")
-        if working.changed:
-            changed = {claim_id: working.states[claim_id] for claim_id in sorted(working.changed)}
-            await self._guarded(self.stage.handler.save(changed, tx))
-        await self.tables.enqueue(tx, working.queued)
-        await self.tables.dequeue(tx, working.done)
-        await self.tables.add_answers(tx, working.answers)
-        await self.tables.add_work(tx, working.work)
-        await self.tables.add_dead_letters(tx, working.letters)
-        await self.tables.save_claims(tx, list(working.rows.values()))
-        crash_points.reach("answer.commit")
+            working.states = dict(await self._transactor.guarded(self.stage.handler.load(wanted, tx)))
 
     async def _finish(self, working: Working, records: Sequence[Record]) -> None:
         """After the commit: publish, mark, move on in memory, then look at the queues of the claims touched."""
-        await self._publish(working)
+        await self.publisher.publish_working(working)
         for record in records:
             self._next[record.place] = record.offset + 1
         self.records_done += len(records)
         for claim_id in sorted(claim_id for claim_id, row in working.rows.items() if row.queued and not row.blocked):
             await self._drain(claim_id)
-
-    async def _publish(self, working: Working) -> None:
-        earlier = [claim_id for claim_id, row in working.rows.items() if row.unmarked]
-        if earlier:
-            await self.publisher.publish(earlier)
-        fresh = [answer for answer in working.answers if answer.claim_id not in set(earlier)]
-        await self.publisher.publish_answers(fresh)
-        if any(work.event_id is None for work in working.work):
-            self.publisher.on_ready()
 
     # ---- the claim's queue
 
@@ -282,14 +261,16 @@ class StageRunner:
         limit = DRAIN_MAX
         for attempt in range(TRIES + 1):
             try:
-                working = await self._repeated(lambda: self._drain_once(claim_id, unblock, limit))
+                working = await self._transactor.repeated(lambda: self._drain_once(claim_id, unblock, limit))
             except HandlerFault as fault:
                 limit = 1
                 if attempt < TRIES:
                     continue
                 code, fingerprint = fault.code, fault.fingerprint
-                working = await self._repeated(lambda: self._drain_once(claim_id, unblock, 1, (code, fingerprint)))
-            await self._publish(working)
+                working = await self._transactor.repeated(
+                    lambda: self._drain_once(claim_id, unblock, 1, (code, fingerprint))
+                )
+            await self.publisher.publish_working(working)
             row = working.rows[claim_id]
             if limit == DRAIN_MAX or row.blocked or not working.done:
                 return
@@ -329,7 +310,7 @@ class StageRunner:
                     working.take(ready)
                 limit -= 1
             row.queued = bool(still - set(working.done))
-            await self._store(working, tx)
+            await self._transactor.keep(working, tx)
         return working
 
     # ---- commands
@@ -338,17 +319,15 @@ class StageRunner:
         """Takes a dead-lettered original up again; `tx_first` runs first in the same transaction and may refuse."""
         async with self._lock:
             try:
-                working, outcome = await self._repeated(lambda: self._redrive(dead_letter_id, tx_first))
+                working, outcome = await self._transactor.repeated(lambda: self._redrive(dead_letter_id, tx_first))
             except HandlerFault as fault:
                 return f"failed again: {fault.code}"
-            await self._publish(working)
+            await self.publisher.publish_working(working)
             for claim_id in sorted(working.rows):
                 await self._drain(claim_id)
             return outcome
 
-    async def _redrive(
-        self, dead_letter_id: UUID, tx_first: Callable[[Tx], Awaitable[bool]]
-    ) -> tuple[Working, str]:
+    async def _redrive(self, dead_letter_id: UUID, tx_first: Callable[[Tx], Awaitable[bool]]) -> tuple[Working, str]:
         async with self.store.begin() as tx:
             letter = await self.tables.dead_letter(tx, dead_letter_id)
         arrival = self._decoder.decode(letter.record) if letter else None
@@ -369,7 +348,7 @@ class StageRunner:
             working.take(arrival, attempts=letter.attempts, first_at=letter.first_at)
             if not working.letters:
                 await self.tables.close_dead_letter(tx, dead_letter_id, "redriven")
-            await self._store(working, tx)
+            await self._transactor.keep(working, tx)
             return working, f"failed again: {working.letters[0].code}" if working.letters else "succeeded"
 
     async def skip(
@@ -405,28 +384,3 @@ class StageRunner:
                 await self.tables.save_claims(tx, [row])
             await self._drain(claim_id)
             return "succeeded"
-
-    # ---- faults
-
-    async def _repeated(self, run: Callable[[], Awaitable[T]]) -> T:
-        """Runs a transaction again up to three times on a serialization failure or a deadlock."""
-        for _ in range(TRIES):
-            try:
-                return await run()
-            except (Fatal, HandlerFault):
-                raise
-            except Fenced as fence:
-                raise Fatal(f"{self.stage.name}: fenced: {fence}") from fence
-            except Exception as error:
-                if self.store.verdict(error) != "repeat":
-                    raise
-        return await run()
-
-    async def _guarded(self, part: Awaitable[T]) -> T:
-        """A service's part: its own exception is a handler's fault, the database's is a fault of the process."""
-        try:
-            return await part
-        except Exception as error:
-            if self.store.verdict(error) in ("repeat", "fault"):
-                raise
-            raise HandlerFault(self.stage.name, error) from error

@@ -121,3 +121,21 @@ class Leave(Protocol):
 
 
 Facts = Mapping[str, Any]
+
+
+class ManagedProducer(Producer, Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Log(Protocol):
+    """The whole log as one thing: in production Kafka, in tests and the simulation `MemoryLog`."""
+
+    def producer(self) -> ManagedProducer: ...
+
+    def info(self) -> LogInfo: ...
+
+    def tail(self, topics: Sequence[str]) -> Tail: ...
+
+    def engine(self, feed: Feed) -> Engine: ...

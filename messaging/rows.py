@@ -57,14 +57,16 @@ class ClaimRow:
         if envelope.sequence <= len(seen):
             same = seen[envelope.sequence - 1] in (envelope.id.hex[:16], SKIPPED)
             return Turn.SEEN if same else Turn.REUSED
-        if envelope.sequence > len(seen) + 1:
-            return Turn.WAIT
-        missing = any(
-            number > len(self.applied.get(writer, ()))
-            for writer, number in envelope.after.items()
-            if writer in reads and writer != envelope.writer
-        )
-        return Turn.WAIT if missing else Turn.NEXT
+        return Turn.WAIT if self.missing(envelope, reads) else Turn.NEXT
+
+    def missing(self, envelope: Envelope, reads: Collection[str]) -> str | None:
+        """The first event, as writer:number, that must be applied before this one; None if it is in turn or seen."""
+        needed = {**envelope.after, envelope.writer: envelope.sequence - 1}
+        for writer, number in needed.items():
+            seen = len(self.applied.get(writer, ()))
+            if number > seen and writer in reads:
+                return f"{writer}:{seen + 1}"
+        return None
 
     def apply(self, envelope: Envelope) -> None:
         """Counts the event as applied and learns what its writer had applied."""

@@ -251,10 +251,22 @@ class StageRunner:
                 await self._drain(claim_id, unblock=claim_id in due)
         return len(due)
 
-    async def unblock(self, claim_id: ClaimId) -> None:
+    async def unblock(self, claim_id: ClaimId) -> str:
         async with self._lock:
             crash_points.reach("unpark.read")
             await self._drain(claim_id, unblock=True)
+        return "succeeded"
+
+    async def missing(self, claim_id: ClaimId) -> str:
+        """The event a waiting claim waits for, as writer:number."""
+        async with self.store.begin() as tx:
+            row = (await self.tables.lock_claims(tx, claim_of(claim_id, self._partitions)))[claim_id]
+            entries = (await self.tables.queue(tx, [claim_id], DRAIN_MAX)).get(claim_id, [])
+        for entry in entries:
+            envelope = self._decoder.decode(entry.record).envelope
+            if envelope is not None and (missing := row.missing(envelope, self.stage.reads)):
+                return missing
+        return "nothing"
 
     async def _drain(self, claim_id: ClaimId, unblock: bool = False) -> None:
         """Takes the earliest queued record whose turn has come, repeatedly, like a batch without offsets."""

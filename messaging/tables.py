@@ -69,6 +69,9 @@ class Tables(Protocol):
     ) -> list[Answer]:
         """Unmarked answers of these partition numbers (None: all) stored before an instant, oldest claims first."""
 
+    async def expire_answers(self, tx: Tx, before: datetime) -> None:
+        """Deletes marked answers published before an instant, a bounded number at a time."""
+
     async def mark(self, tx: Tx, event_ids: Collection[UUID], now: datetime) -> int:
         """Marks as published; work rows tied to them become ready; the number of these."""
 

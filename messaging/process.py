@@ -22,8 +22,7 @@ from hosting.process import leave
 from hosting.settings import ProcessSettings
 from messaging.arrival import Decoder
 from messaging.control import Control, follow
-from messaging.kafka_log import KafkaLog
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka import KafkaLog, kafka_settings
 from messaging.ports import Clock, Fatal, Leave, Log, Store
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Stage
@@ -176,16 +175,12 @@ async def open_store(settings: ProcessSettings, service: str, migrations: Path) 
         await engine.dispose()
 
 
-def kafka_of(settings: ProcessSettings) -> KafkaLog:
-    """The log these settings name."""
-    return KafkaLog(KafkaSettings.of(settings), settings.engine, leave)
-
-
 @asynccontextmanager
 async def open_stage(stage: Stage, store: SqlStore, settings: ProcessSettings) -> AsyncIterator[StageProcess]:
     """The stage running on Kafka; stopped cleanly at the end."""
     options = Options(settings.partitions, settings.instance, settings.release, settings.stall_seconds)
-    process = StageProcess(stage, store, SqlTables(stage.name), kafka_of(settings), options, SystemClock(), leave)
+    kafka = KafkaLog(kafka_settings(settings, stage.name), settings.engine, leave)
+    process = StageProcess(stage, store, SqlTables(stage.name), kafka, options, SystemClock(), leave)
     await process.start()
     log.info("stage started", stage=stage.name, engine=settings.engine if stage.reads else "none")
     try:

@@ -46,22 +46,17 @@ if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
     fi
 fi
 
-# uv does not read pip's settings: hand on what this machine says about mirrors and certificates, if it says anything.
-pip_setting() { printenv "PIP_$(printf '%s' "$1" | tr 'a-z-' 'A-Z_')" || "$python" -m pip config get "global.$1" 2>/dev/null || true; }
-hand_on() {
-    [ -z "$(printenv "$1" || true)" ] || return 0
-    value=$(pip_setting "$2")
-    [ -z "$value" ] || export "$1=$value"
-}
-hand_on UV_DEFAULT_INDEX index-url
-hand_on SSL_CERT_FILE cert
-[ -w "${HOME:-/nonexistent}" ] || export UV_CACHE_DIR="${UV_CACHE_DIR:-$root/var/cache/uv}"
-
-say "setting up .venv with $("$python" -V) ($(grep -c == requirements.lock) locked packages; first time only)"
-rm -rf "$venv"
-"$python" -m venv --without-pip "$venv"
-# uv lives apart, because `sync` removes from .venv whatever the lock does not name.
-"$python" -m venv "$venv/setup"
-"$venv/setup/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-setup.lock
+. local/mirrors.sh
+# What is there already is only brought up to date: programs running from it keep their files where nothing changed.
+base_wanted() { printf '%s\n' "$root"; "$python" -V; sha256sum requirements-setup.lock; }
+if ! { [ -x "$venv/setup/bin/uv" ] && [ "$(cat "$venv/base" 2>/dev/null)" = "$(base_wanted)" ]; }; then
+    say "setting up .venv with $("$python" -V) ($(grep -c == requirements.lock) locked packages; first time only)"
+    rm -rf "$venv"
+    "$python" -m venv --without-pip "$venv"
+    # uv lives apart, because `sync` removes from .venv whatever the lock does not name.
+    "$python" -m venv "$venv/setup"
+    "$venv/setup/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-setup.lock
+    base_wanted > "$venv/base"
+fi
 UV_NO_CONFIG=1 "$venv/setup/bin/uv" pip sync -q --python "$venv/bin/python" --require-hashes --only-binary :all: requirements.lock
 stamp_wanted > "$venv/stamp"

@@ -28,7 +28,6 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
     """Where embedded servers keep their data: fresh each session, short, and removed at its end."""
-    # Settings of a person's shell must not reach the tests; those that name servers are meant to.
     folder = Path(tempfile.mkdtemp(prefix="claimflow-"))
     folder.chmod(0o755)
     yield folder
@@ -94,14 +93,18 @@ def fresh_kafka(kafka: str) -> str:
 
 
 def _apply(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
-    from messaging.topic_admin import open_topic_admin
+    from messaging.admin import TopicAdmin
+    from messaging.kafka_settings import KafkaSettings
 
-    with open_topic_admin(bootstrap) as admin:
-        admin.apply(specs)
+    TopicAdmin(KafkaSettings(bootstrap)).apply(specs)
 
 
 def _delete(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
-    from messaging.topic_admin import open_topic_admin
+    from messaging.kafka_log import admin_client, described
+    from messaging.kafka_settings import KafkaSettings
 
-    with open_topic_admin(bootstrap) as admin:
-        admin.delete(spec.name for spec in specs)
+    names = [spec.name for spec in specs]
+    with admin_client(KafkaSettings(bootstrap)) as client:
+        present = list(described(client, names))
+        if present:
+            client.delete_topics(present)

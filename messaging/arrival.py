@@ -54,6 +54,7 @@ class Arrival:
             sequence=envelope.sequence,
             source=Source(record.topic, record.partition, record.offset, record.timestamp_ms),
             traceparent=envelope.traceparent,
+            caused_by=envelope.cause_id,
         )
 
 

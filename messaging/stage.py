@@ -30,7 +30,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One cause to decide about: an event from the log, in turn for its claim."""
+    """One cause to decide about: an event from the log, in turn for its claim. `caused_by` is that event's own cause."""
 
     cause_id: UUID
     claim_id: ClaimId
@@ -42,6 +42,7 @@ class Input:
     sequence: int
     source: Source | None = None
     traceparent: str | None = None
+    caused_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

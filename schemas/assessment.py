@@ -26,10 +26,12 @@ class PolicyWaitReason(StrEnum):
 class ReferralReason(StrEnum):
     nothing_payable = "nothing_payable"
     above_automatic_limit = "above_automatic_limit"
+    above_coverage_limits = "above_coverage_limits"
     coverage_not_on_policy = "coverage_not_on_policy"
     loss_outside_policy_period = "loss_outside_policy_period"
     policy_not_in_force = "policy_not_in_force"
     policy_not_found = "policy_not_found"
+    policy_unreadable = "policy_unreadable"
     policy_of_another_line = "policy_of_another_line"
     no_amount_stated = "no_amount_stated"
     currency_differs = "currency_differs"

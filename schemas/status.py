@@ -16,7 +16,7 @@ TopicName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$", max_length=249)
 
 
 class PartitionStatus(Model):
-    """How far a stage is in one partition. `oldest_waiting_at` is the append time of the oldest record not yet taken."""
+    """How far a stage is in one partition. `oldest_waiting_at`: append time of the oldest record not yet taken."""
 
     kind: Annotated[Literal["partition"], Privacy.internal] = "partition"
     stage: Annotated[StageName, Privacy.internal]
@@ -31,7 +31,7 @@ class PartitionStatus(Model):
 
 
 class ParkedClaim(Model):
-    """A claim that stands still in a stage. `waiting` counts the records behind it; `due_at` None: until a person acts."""
+    """A claim that stands still in a stage. `waiting`: records behind it; `due_at` None: until a person acts."""
 
     kind: Annotated[Literal["parked-claim"], Privacy.internal] = "parked-claim"
     stage: Annotated[StageName, Privacy.internal]

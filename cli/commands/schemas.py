@@ -1,0 +1,41 @@
+"""claimflow schemas: writes the generated files of schemas/, or says in words what a change would break."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import schema_files
+
+app = typer.Typer(help="JSON Schema and AsyncAPI files: check them, write them.", no_args_is_help=True)
+
+
+@app.command()
+def check() -> None:
+    """Say what differs from the committed files and whether it breaks readers; exit 1 if anything differs."""
+    for name, changes in schema_files.verdicts().items():
+        for change in changes:
+            typer.echo(f"{name}: {change}")
+    differing = schema_files.differing()
+    for path in differing:
+        typer.echo(f"{path.name} differs from the models; `claimflow schemas write` writes it")
+    raise typer.Exit(1 if differing else 0)
+
+
+@app.command()
+def write(
+    force: bool = typer.Option(False, "--force", help="Also when a change breaks readers (never for a released type)."),
+) -> None:
+    """Write the generated files; refused, in words, when a change does not fit inside its major version."""
+    breaking = [
+        f"{name}: {change}"
+        for name, changes in schema_files.verdicts().items()
+        for change in changes
+        if change.breaking
+    ]
+    for line in breaking:
+        typer.echo(line, err=True)
+    if breaking and not force:
+        typer.echo("nothing written: a breaking change needs a new major version of the type", err=True)
+        raise typer.Exit(1)
+    for path in schema_files.write():
+        typer.echo(path.name)

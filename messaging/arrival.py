@@ -6,17 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
 from messaging.record import Record
 from messaging.stage import Input, Source, Stage
 from schemas.envelope import Envelope, EnvelopeError
+from schemas.event import EVENT_BYTES_MAX
 from schemas.ids import ClaimId
 from schemas.outcomes import ErrorClass
-
-EVENT_BYTES_MAX = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,8 @@ class Decoder:
         try:
             envelope = Envelope.from_headers(record.headers)
         except EnvelopeError as error:
-            fault = Fault("tombstone" if record.value is None else error.code, ErrorClass.DATA, error.field)
-            return Arrival(record, claim_id, None, fault)
+            code = "tombstone" if record.value is None else error.code
+            return Arrival(record, claim_id, None, Fault(code, ErrorClass.DATA, error.field))
         fault = self._fault(record, claim_id, envelope)
         arrival = Arrival(record, claim_id, envelope, fault)
         adapter = self._adapters.get(envelope.type)
@@ -89,16 +87,17 @@ class Decoder:
 
     def _fault(self, record: Record, claim_id: ClaimId | None, envelope: Envelope) -> Fault | None:
         writer = self._writer_of.get(record.topic)
-        if record.value is None:
-            return Fault("tombstone", ErrorClass.DATA)
-        if claim_id is None:
-            return Fault("bad-key", ErrorClass.DATA)
-        if len(record.value) > EVENT_BYTES_MAX:
-            return Fault("oversized", ErrorClass.DATA, f"over {EVENT_BYTES_MAX} bytes")
+        # Who wrote it comes first: only a record of the right writer has a sequence that means anything.
         if envelope.writer != writer:
             return Fault("wrong-writer", ErrorClass.SECURITY)
+        if claim_id is None:
+            return Fault("bad-key", ErrorClass.DATA)
         if envelope.subject != claim_id:
             return Fault("key-differs-from-subject", ErrorClass.SECURITY)
+        if record.value is None:
+            return Fault("tombstone", ErrorClass.DATA)
+        if len(record.value) > EVENT_BYTES_MAX:
+            return Fault("oversized", ErrorClass.DATA, f"over {EVENT_BYTES_MAX} bytes")
         if envelope.type not in self._registered.get(envelope.writer, ()):
             return Fault("unknown-type", ErrorClass.DATA)
         return None
@@ -108,6 +107,6 @@ def _claim_id(key: bytes | None) -> ClaimId | None:
     if key is None or len(key) != 36:
         return None
     try:
-        return ClaimId(str(UUID(key.decode("ascii"))))
+        return ClaimId(key.decode("ascii"))
     except ValueError:
         return None

@@ -6,7 +6,6 @@ Pure but for the handler's load and save, which run in the caller's transaction.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import traceback
 from collections.abc import Collection, Mapping, Sequence
@@ -274,32 +273,3 @@ def to_load(arrivals: Sequence[Arrival], rows: Mapping[ClaimId, ClaimRow], reads
         if rows[arrival.claim_id].turn_of(arrival.envelope, reads) in (Turn.NEXT, Turn.WAIT):
             wanted.add(arrival.claim_id)
     return sorted(wanted)
-
-
-def block_as_json(block: Block | None) -> str | None:
-    if block is None:
-        return None
-    return json.dumps(
-        {
-            "code": block.code,
-            "since": block.since.isoformat(),
-            "attempts": block.attempts,
-            "fingerprint": block.fingerprint,
-            "dead_letter_id": str(block.dead_letter_id) if block.dead_letter_id else None,
-        }
-    )
-
-
-def block_from_json(text: str | None, due_at: datetime | None) -> Block | None:
-    if text is None:
-        return None
-    held = json.loads(text)
-    letter = held["dead_letter_id"]
-    return Block(
-        code=held["code"],
-        since=datetime.fromisoformat(held["since"]),
-        due_at=due_at,
-        attempts=held["attempts"],
-        fingerprint=held["fingerprint"],
-        dead_letter_id=UUID(letter) if letter else None,
-    )

@@ -6,6 +6,7 @@ it is the next and everything its `after` names from writers this stage reads ha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,7 +42,10 @@ class Block:
 
 @dataclass(slots=True)
 class ClaimRow:
-    """One claim as one stage sees it. `applied` holds, per writer, 16 hex digits of each applied event's id."""
+    """One claim as one stage sees it. `applied` holds, per writer, 16 hex digits of each applied event's id.
+
+    `stored` is what the tables last held, so that an unchanged row costs no write.
+    """
 
     claim_id: ClaimId
     partition: int
@@ -51,6 +55,7 @@ class ClaimRow:
     queued: bool = False
     blocked: Block | None = None
     unmarked: bool = False
+    stored: tuple[Any, ...] | None = field(default=None, compare=False, repr=False)
 
     def turn_of(self, envelope: Envelope, reads: Collection[str]) -> Turn:
         seen = self.applied.get(envelope.writer, ())
@@ -149,3 +154,43 @@ class Position:
     topic_id: str
     starts: int = 0
     attempts: int = 0
+
+
+# ---- how rows are written; dead letters carry foreign headers, so names and values are kept bit by bit
+
+
+def headers_text(headers: Headers) -> str:
+    return json.dumps([(name, None if value is None else value.decode("latin-1")) for name, value in headers])
+
+
+def headers_of(text: str) -> Headers:
+    return [(name, None if value is None else value.encode("latin-1")) for name, value in json.loads(text)]
+
+
+def claim_columns(row: ClaimRow) -> tuple[int, str, str, bool, str | None, datetime | None]:
+    """next_sequence, applied, after, queued, blocked, due_at."""
+    applied = " ".join(f"{writer}:{''.join(ids)}" for writer, ids in row.applied.items())
+    after = " ".join(f"{writer}:{number}" for writer, number in row.after.items())
+    block = row.blocked
+    if block is None:
+        return row.next_sequence, applied, after, row.queued, None, None
+    letter = str(block.dead_letter_id) if block.dead_letter_id else None
+    blocked = json.dumps([block.code, block.since.isoformat(), block.attempts, block.fingerprint, letter])
+    return row.next_sequence, applied, after, row.queued, blocked, block.due_at
+
+
+def claim_row(claim_id: ClaimId, partition: int, columns: tuple[Any, ...], unmarked: bool = False) -> ClaimRow:
+    """The reverse of `claim_columns`; the row remembers the columns."""
+    next_sequence, applied, after, queued, blocked, due_at = columns
+    row = ClaimRow(claim_id, partition, next_sequence, queued=queued, unmarked=unmarked, stored=columns)
+    for part in applied.split():
+        writer, _, ids = part.partition(":")
+        row.applied[writer] = [ids[start : start + 16] for start in range(0, len(ids), 16)]
+    for part in after.split():
+        writer, _, number = part.partition(":")
+        row.after[writer] = int(number)
+    if blocked is not None:
+        code, since, attempts, fingerprint, letter = json.loads(blocked)
+        since = datetime.fromisoformat(since)
+        row.blocked = Block(code, since, due_at, attempts, fingerprint, UUID(letter) if letter else None)
+    return row

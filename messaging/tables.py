@@ -15,6 +15,8 @@ from messaging.record import Record, TopicPartition
 from messaging.rows import Answer, ClaimRow, DeadLetter, Position, QueueEntry, WorkRow
 from schemas.ids import ClaimId
 
+EXPIRE_MAX = 5_000
+
 
 class Fenced(Exception):
     """Another process has moved a position of ours: it owns the partition now."""
@@ -46,8 +48,10 @@ class Tables(Protocol):
 
     async def save_claims(self, tx: Tx, rows: Sequence[ClaimRow]) -> None: ...
     async def due_claims(self, tx: Tx, now: datetime, partitions: Collection[int], limit: int) -> list[ClaimId]: ...
-    async def queued_claims(self, tx: Tx, partitions: Collection[int], limit: int) -> list[ClaimId]:
-        """Claims with a queue and no block: for a start after a crash between a commit and the draining."""
+    async def queued_claims(
+        self, tx: Tx, partitions: Collection[int], limit: int, past: ClaimId | None = None
+    ) -> list[ClaimId]:
+        """Claims with a queue and no block, in id order after `past`: what a crash left between commit and draining."""
 
     async def standing_claims(self, tx: Tx, limit: int) -> list[tuple[ClaimRow, int]]:
         """Blocked or queued claims with the length of their queues, for the status topic."""
@@ -56,7 +60,9 @@ class Tables(Protocol):
     async def enqueue(self, tx: Tx, entries: Sequence[tuple[ClaimId, Record]]) -> None:
         """A record already queued (same topic, partition, offset) is not queued twice."""
 
-    async def queue(self, tx: Tx, claim_ids: Collection[ClaimId], limit: int) -> dict[ClaimId, list[QueueEntry]]: ...
+    async def queue(self, tx: Tx, claim_ids: Collection[ClaimId], limit: int) -> dict[ClaimId, list[QueueEntry]]:
+        """The first entries of each claim, in order of arrival."""
+
     async def dequeue(self, tx: Tx, numbers: Collection[int]) -> None: ...
 
     # answers

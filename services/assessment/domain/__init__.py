@@ -1,0 +1,1 @@
+"""The pure core: takes values, returns events; no clock, no id, no I/O."""

@@ -1,0 +1,135 @@
+"""From the report to the decision: the policy is found or awaited, the claim registered, approved or referred."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from schemas.assessment import (
+    ClaimApproved,
+    ClaimReferred,
+    ClaimRegistered,
+    PolicyAwaited,
+    PolicyWaitReason,
+    ReferralReason,
+)
+from schemas.event import Event
+from schemas.ids import ClaimId, claim_reference, event_id
+from schemas.intake import ClaimReported
+from schemas.outcomes import Emit, Nothing, Outcome, RetryLater, Work
+from schemas.policy import PolicySnapshot
+from services.assessment.domain.claim import ClaimState, Report, Status, fold
+from services.assessment.domain.policies import PolicyFinding, PolicyMissing
+from services.assessment.domain.propose import propose, reserves_of
+from services.assessment.domain.rules import AssessmentRules
+
+WRITER = "assessment"
+LOOKUP_WORK = "policy-lookup"
+_WAITS = {
+    PolicyMissing.unavailable: PolicyWaitReason.policy_system_unavailable,
+    PolicyMissing.unknown: PolicyWaitReason.policy_unknown,
+    PolicyMissing.unreadable: PolicyWaitReason.policy_unreadable,
+}
+_GIVEN_UP = {
+    PolicyMissing.unknown: ReferralReason.policy_not_found,
+    PolicyMissing.unreadable: ReferralReason.policy_unreadable,
+    PolicyMissing.outside_period: ReferralReason.loss_outside_policy_period,
+    PolicyMissing.not_in_force: ReferralReason.policy_not_in_force,
+}
+
+Decided = tuple[Outcome, ClaimState]
+
+
+def tell(state: ClaimState, cause_id: UUID, events: tuple[Event, ...], work: tuple[Work, ...] = ()) -> Decided:
+    """The outcome that tells these events, and the state folded over them."""
+    for number, event in enumerate(events):
+        state = fold(state, event, event_id(cause_id, WRITER, number))
+    return (Emit(events, work) if events else Nothing(work)), state
+
+
+def take_report(
+    state: ClaimState,
+    event: ClaimReported,
+    finding: PolicyFinding,
+    rules: AssessmentRules,
+    cause_id: UUID,
+    now: datetime,
+) -> Decided:
+    """A claim is reported once; a second report of the same claim changes nothing."""
+    if state.status is not Status.new:
+        return Nothing(), state
+    state = fold(state, event, cause_id)
+    return _with_finding(state, finding, rules, cause_id, now, tries=1)
+
+
+def take_finding(
+    state: ClaimState, finding: PolicyFinding, attempt: int, rules: AssessmentRules, cause_id: UUID, now: datetime
+) -> Decided:
+    """What another look-up found. The same answer as before keeps the work row, in silence, for its next try."""
+    if state.status is not Status.awaiting_policy or state.wait is None:
+        return Nothing(), state
+    if isinstance(finding, PolicyMissing) and _WAITS.get(finding) is state.wait.reason:
+        seconds = rules.policy_wait.seconds_after(finding, attempt + 1)
+        if seconds is not None:
+            return RetryLater(state.wait.reason.value, now + timedelta(seconds=seconds)), state
+        return _refer_without_policy(state, finding, rules, cause_id, now)
+    return _with_finding(state, finding, rules, cause_id, now, tries=state.wait.tries + attempt)
+
+
+def look_again(state: ClaimState, cause_id: UUID, now: datetime) -> Decided:
+    """A person wants the claim to go on, but nothing can be approved without a policy: it is looked up again."""
+    awaited = PolicyAwaited(reason=PolicyWaitReason.policy_unknown, attempt=1, next_attempt_at=now)
+    return tell(state, cause_id, (awaited,), (_lookup(state, now),))
+
+
+def _with_finding(
+    state: ClaimState, finding: PolicyFinding, rules: AssessmentRules, cause_id: UUID, now: datetime, tries: int
+) -> Decided:
+    if isinstance(finding, PolicySnapshot):
+        return _register(state, finding, rules, cause_id, now)
+    reason, seconds = _WAITS.get(finding), rules.policy_wait.seconds_after(finding, 1)
+    if reason is None or seconds is None:
+        return _refer_without_policy(state, finding, rules, cause_id, now)
+    due = now + timedelta(seconds=seconds)
+    awaited = PolicyAwaited(reason=reason, attempt=tries, next_attempt_at=due)
+    return tell(state, cause_id, (awaited,), (_lookup(state, due),))
+
+
+def _lookup(state: ClaimState, due: datetime) -> Work:
+    report = _report(state)
+    return Work(LOOKUP_WORK, {"policy_number": report.policy_number, "as_of": report.loss_at.isoformat()}, due)
+
+
+def _register(
+    state: ClaimState, policy: PolicySnapshot, rules: AssessmentRules, cause_id: UUID, now: datetime
+) -> Decided:
+    version, report = rules.at(now), _report(state)
+    registered = ClaimRegistered(
+        claim_number=claim_number(state.claim_id), policy=policy, snapshot_hash=policy.snapshot_hash()
+    )
+    proposal = propose(report, policy, registered.snapshot_hash, rules.named(version), version, cause_id)
+    if proposal.reasons or proposal.decision is None:
+        desk = version.of_line(report.line).desk
+        second: Event = ClaimReferred(reasons=proposal.reasons, desk=desk, decision=proposal.decision)
+    else:
+        reserves = reserves_of(proposal.decision, policy, report)
+        second = ClaimApproved(decision=proposal.decision, reserves=reserves, approved_by="system")
+    return tell(state, cause_id, (registered, second))
+
+
+def _refer_without_policy(
+    state: ClaimState, finding: PolicyMissing, rules: AssessmentRules, cause_id: UUID, now: datetime
+) -> Decided:
+    desk = rules.at(now).of_line(_report(state).line).desk
+    return tell(state, cause_id, (ClaimReferred(reasons=(_GIVEN_UP[finding],), desk=desk),))
+
+
+def _report(state: ClaimState) -> Report:
+    if state.report is None:
+        raise ValueError("the claim was never reported")
+    return state.report
+
+
+def claim_number(claim: ClaimId) -> str:
+    """The permanent number: it follows from the claim's id, as its reference does."""
+    return "CL" + claim_reference(claim).removeprefix("CF")

@@ -1,0 +1,139 @@
+"""What software makes of a claim under its policy: an approval, if the rules let it pay, else a proposal and why not.
+
+Software pays or asks. It never refuses, and it never pays less than the claim's own terms give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from schemas.assessment import CostType, Decision, DecisionKind, DecisionLine, ReferralReason, ReserveLine, Rule
+from schemas.ids import DecisionId
+from schemas.intake import ReportedLine
+from schemas.model import canonical_json
+from schemas.money import Money
+from schemas.policy import Coverage, PolicySnapshot, PolicyStatus
+from services.assessment.domain.adjudicate import adjudicate
+from services.assessment.domain.claim import Report
+from services.assessment.domain.rules import RulesVersion
+
+TERMS_RULE = "policy-terms"
+DECISION_NAME = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`decision` is None where nothing could be computed. No reasons: software may approve it."""
+
+    decision: Decision | None
+    reasons: tuple[ReferralReason, ...]
+
+
+def propose(
+    report: Report, policy: PolicySnapshot, snapshot_hash: str, rule: Rule, rules: RulesVersion, cause_id: UUID
+) -> Proposal:
+    """Adjudicates the claim and looks whether software may pay what comes out."""
+    wrong = _not_computable(report, policy)
+    if wrong:
+        return Proposal(None, wrong)
+    found = adjudicate(report.lines, policy)
+    reasons = list(found.questions)
+    if not found.computed:
+        reasons.append(ReferralReason.nothing_payable)
+    elif found.computed > rules.of_line(report.line).automatic_limit(found.computed.currency):
+        reasons.append(ReferralReason.above_automatic_limit)
+    decision = Decision(
+        decision_id=DecisionId.of(cause_id, DECISION_NAME),
+        kind=DecisionKind.refer if reasons else DecisionKind.pay,
+        computed=found.computed,
+        payable=found.computed,
+        lines=found.lines,
+        rules=(rule, *_clauses(found.lines, policy)),
+        input_hash=input_hash(report, snapshot_hash, rule),
+    )
+    return Proposal(decision, tuple(reason for reason in ReferralReason if reason in reasons))
+
+
+def _not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralReason, ...]:
+    """Why the claim cannot be held against this policy at all."""
+    wrong = []
+    if not policy.in_force_at(report.loss_at):
+        wrong.append(ReferralReason.loss_outside_policy_period)
+    if policy.status is not PolicyStatus.in_force:
+        wrong.append(ReferralReason.policy_not_in_force)
+    if policy.line != report.line:
+        wrong.append(ReferralReason.policy_of_another_line)
+    if report.currency != policy.currency or any(
+        line.asked is not None and line.asked.currency != policy.currency for line in report.lines
+    ):
+        wrong.append(ReferralReason.currency_differs)
+    return tuple(wrong)
+
+
+def _clauses(lines: Sequence[DecisionLine], policy: PolicySnapshot) -> list[Rule]:
+    """The text versions of the terms that were run."""
+    codes = dict.fromkeys(line.coverage_code for line in lines if line.steps)
+    covered = [coverage for code in codes if (coverage := policy.coverage(code)) is not None]
+    return [Rule(id=f"{TERMS_RULE}:{one.code}"[:64], version=one.clause_version) for one in covered]
+
+
+def input_hash(report: Report, snapshot_hash: str, rule: Rule) -> str:
+    """SHA-256 of everything the decision depends on: what is asked, the terms, the version of the rules."""
+    facts = {
+        "line": report.line,
+        "policy_number": report.policy_number,
+        "loss_at": report.loss_at.isoformat(),
+        "currency": report.currency,
+        "lines": [_line_facts(line) for line in report.lines],
+        "snapshot": snapshot_hash,
+        "rules": [rule.id, rule.version],
+    }
+    return sha256(canonical_json(facts)).hexdigest()
+
+
+def _line_facts(line: ReportedLine) -> list[str | None]:
+    amounts = (line.asked, line.insured_value, line.replacement_cost)
+    return [line.line_id, line.coverage_code, *(None if amount is None else str(amount) for amount in amounts)]
+
+
+def reserves_of(decision: Decision, policy: PolicySnapshot, report: Report) -> tuple[ReserveLine, ...]:
+    """The reserve the approval uses, per coverage: what was computed; an override lowers it in proportion.
+
+    What an override adds goes where there is room under the limits, in proportion to the room.
+    """
+    computed: dict[str, Money] = {}
+    for line in decision.lines:
+        if line.payable:
+            before = computed.get(line.coverage_code, Money.zero(line.payable.currency))
+            computed[line.coverage_code] = before + line.payable
+    if decision.payable < decision.computed:
+        parts = decision.payable.allocate([amount.amount_minor for amount in computed.values()])
+        computed = dict(zip(computed, parts, strict=True))
+    elif decision.payable > decision.computed:
+        computed = _raised(decision, policy, report, computed)
+    return tuple(
+        ReserveLine(coverage_code=code, cost_type=CostType.indemnity, amount=amount)
+        for code, amount in computed.items()
+        if amount
+    )
+
+
+def _raised(decision: Decision, policy: PolicySnapshot, report: Report, computed: dict[str, Money]) -> dict[str, Money]:
+    zero, covered = Money.zero(policy.currency), claimed(report, policy)
+    room = [max(0, (one.limit - computed.get(one.code, zero)).amount_minor) for one in covered]
+    extra = (decision.payable - decision.computed).allocate(room)
+    return {one.code: computed.get(one.code, zero) + part for one, part in zip(covered, extra, strict=True)}
+
+
+def claimed(report: Report, policy: PolicySnapshot) -> list[Coverage]:
+    """The policy's coverages that are claimed under; all of them where none of what is claimed is on the policy."""
+    asked = {line.coverage_code for line in report.lines}
+    return [one for one in policy.coverages if one.code in asked] or list(policy.coverages)
+
+
+def limits_total(report: Report, policy: PolicySnapshot) -> Money:
+    """The most the claimed coverages can pay together."""
+    return Money.total((one.limit for one in claimed(report, policy)), policy.currency)

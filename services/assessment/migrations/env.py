@@ -1,0 +1,3 @@
+from hosting.migration_env import run
+
+run()

@@ -1,0 +1,1 @@
+"""Payment: pays what was approved, once, and proves it in a double-entry ledger."""

@@ -1,0 +1,1 @@
+"""What payment decides: pure, without clock, database, bank or log."""

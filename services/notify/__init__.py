@@ -1,0 +1,1 @@
+"""Tells people, once and in their language, what became of their claim."""

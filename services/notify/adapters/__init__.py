@@ -1,0 +1,1 @@
+"""Notify's outside: the database, the mail server, the files of texts."""

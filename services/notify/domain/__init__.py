@@ -1,0 +1,1 @@
+"""The pure core of notify: who is told what, in which words, as which mail."""

@@ -1,0 +1,114 @@
+"""The words of a notice: kind, language and version choose a prepared text, the notice fills it.
+
+Every text is there in every language, with the same placeholders; a set that is not complete is refused at the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.notify import NoticeKind
+from services.notify.domain.figures import LANGUAGES, Figures
+from services.notify.domain.notices import Explained, Notice
+from services.notify.domain.templates import Template, TextError, plain
+from services.notify.domain.working import Working
+
+TextKey = tuple[NoticeKind, str, int]
+Words = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice in words."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """What one language needs beside its texts."""
+
+    figures: Figures
+    working: Working
+    phrases: Mapping[str, str]
+    tasks: Mapping[str, str]
+
+
+class Letters:
+    """All texts, prepared. `words` holds per language the names and sentences that values are made of."""
+
+    def __init__(self, texts: Mapping[TextKey, str], words: Mapping[str, Words]) -> None:
+        self._voices = {language: _voice(language, words) for language in LANGUAGES}
+        self._templates = {
+            key: Template(text, frozenset(_VALUES), ".".join(map(str, key))) for key, text in texts.items()
+        }
+        self._demand_equal()
+
+    def versions(self) -> frozenset[tuple[NoticeKind, int]]:
+        """The texts there are, in every language."""
+        return frozenset((kind, version) for kind, _, version in self._templates)
+
+    def write(self, notice: Notice, name: str) -> Letter:
+        """The notice in its language, to a person of this name."""
+        template = self._templates[notice.kind, notice.language, notice.version]
+        voice = self._voices[notice.language]
+        values = {place: _VALUES[place](notice, voice) for place in template.names}
+        values["name"] = plain(name)
+        return Letter(*template.fill(values))
+
+    def _demand_equal(self) -> None:
+        for kind, version in self.versions():
+            found = {language: self._templates.get((kind, language, version)) for language in LANGUAGES}
+            names = {language: template.names for language, template in found.items() if template is not None}
+            if len(names) != len(LANGUAGES) or len(set(names.values())) != 1:
+                raise TextError(f"{kind.value} version {version}: every language needs it, with equal placeholders")
+
+
+def _voice(language: str, words: Mapping[str, Words]) -> _Voice:
+    own = words[language]
+    figures = Figures(language)
+    return _Voice(figures, Working(own, figures, f"words.{language}"), own["phrases"], own["tasks"])
+
+
+def _spoken(notice: Notice) -> Explained:
+    return notice.explained or Explained()
+
+
+def _said(voice: _Voice, phrase: str, words: str | None) -> str:
+    """A person's words behind their label; nothing when there are none."""
+    return voice.phrases[phrase].replace("{}", plain(words)) if words else ""
+
+
+def _amount(notice: Notice, voice: _Voice) -> str:
+    return voice.figures.money(notice.amount) if notice.amount is not None else voice.phrases["amount_unknown"]
+
+
+def _loss(notice: Notice, voice: _Voice) -> str:
+    return voice.figures.day(notice.loss_on) if notice.loss_on is not None else voice.phrases["date_unknown"]
+
+
+def _by(notice: Notice, voice: _Voice) -> str:
+    return voice.figures.day(notice.by_on) if notice.by_on is not None else voice.phrases["date_unknown"]
+
+
+def _executed(notice: Notice, voice: _Voice) -> str:
+    return voice.figures.day(notice.executed_on) if notice.executed_on is not None else voice.phrases["date_unknown"]
+
+
+_VALUES: Final[Mapping[str, Callable[[Notice, _Voice], str]]] = {
+    "name": lambda notice, voice: "",
+    "reference": lambda notice, voice: notice.reference,
+    "loss_date": _loss,
+    "by_date": _by,
+    "executed_date": _executed,
+    "amount": _amount,
+    "working": lambda notice, voice: voice.working.explain(notice.explained),
+    "reason": lambda notice, voice: _said(voice, "reason", _spoken(notice).reason),
+    "clause": lambda notice, voice: _said(voice, "clause", _spoken(notice).clause_id),
+    "fact": lambda notice, voice: _said(voice, "fact", _spoken(notice).fact),
+    "appeal": lambda notice, voice: _said(voice, "appeal", _spoken(notice).appeal),
+    "task": lambda notice, voice: voice.tasks.get(notice.task or "", voice.tasks["other"]),
+}

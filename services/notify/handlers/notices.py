@@ -1,0 +1,58 @@
+"""The handler of notify: follows claims, and owes notices as work rows that are ready at commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from messaging.ports import Tx
+from messaging.stage import Input
+from schemas.ids import ClaimId, EventId
+from schemas.outcomes import Nothing, Outcome, Work
+from services.notify.domain.following import Cause, follow, not_before
+from services.notify.domain.notices import ClaimNotices
+from services.notify.domain.rules import Rules
+from services.notify.ports import ClaimRepository
+
+MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A claim's state beside the one that is stored, so that unchanged claims are not written."""
+
+    claim: ClaimNotices
+    stored: ClaimNotices | None
+
+
+class NoticesHandler:
+    """See `messaging.stage.Handler`. With the mail channel off, events are followed and no work is made."""
+
+    def __init__(self, repository: ClaimRepository, rules: Rules, mail: bool) -> None:
+        self._repository, self._rules, self._mail = repository, rules, mail
+
+    async def prepare(self, inputs: Sequence[Input]) -> None:
+        """Nothing from outside is needed to decide."""
+
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Followed]:
+        """A state for every claim, a fresh one if it is unknown."""
+        known = await self._repository.load(claim_ids, tx)
+        fresh = Followed(ClaimNotices(), None)
+        return {one: Followed(known[one], known[one]) if one in known else fresh for one in claim_ids}
+
+    def decide(self, state: Followed, event: Input, facts: None) -> tuple[Outcome, Followed]:
+        """Pure: the notice that is owed, as work, and the claim after the event."""
+        cause = Cause(EventId(event.cause_id), event.claim_id, event.now)
+        claim, notice = follow(state.claim, event.data, cause, self._rules)
+        after = state if claim is state.claim else Followed(claim, state.stored)
+        if notice is None or not self._mail:
+            return Nothing(), after
+        due_at = not_before(notice, event.data, self._rules)
+        payload = notice.model_dump(mode="json", exclude_none=True)
+        return Nothing(work=(Work(MAIL, payload, due_at),)), after
+
+    async def save(self, states: Mapping[ClaimId, Followed], tx: Tx) -> None:
+        """One statement for the claims that changed, none if none did."""
+        changed = {claim_id: one.claim for claim_id, one in states.items() if one.claim is not one.stored}
+        if changed:
+            await self._repository.save(changed, tx)

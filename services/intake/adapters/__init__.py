@@ -1,0 +1,1 @@
+"""Intake's ports filled in: idempotency keys on PostgreSQL and in memory."""

@@ -1,0 +1,179 @@
+"""Puts intake together: the same `Intake` over PostgreSQL and Kafka, or over memory for tests and the simulation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hosting.exits import CannotStartError, Exit
+from hosting.logs import configure_logs
+from hosting.process import leave
+from hosting.settings import load_settings
+from hosting.web import ProblemError, health_routes, http_server, problem, problem_answer
+from messaging.ports import Clock, Store
+from messaging.process import open_stage, open_store
+from messaging.stage import Stage
+from messaging.tables import Tables
+from privacy.errors import MasterKeyError
+from privacy.migrate import migrate_key_ring
+from privacy.wiring import open_sealer
+from services.intake.adapters.backlog import TablesBacklog
+from services.intake.adapters.keys_memory import MemoryKeyRows
+from services.intake.adapters.keys_sql import SqlKeyRows
+from services.intake.handlers import Intake, Limits, ReadsNothing
+from services.intake.ports import Publishing, Recording, Sealing
+from services.intake.routes.admission import Admission
+from services.intake.routes.claims import ClaimRoutes
+from services.intake.routes.openapi import document
+from services.intake.settings import IntakeSettings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+Health = Callable[[], Mapping[str, Any]]
+log = structlog.get_logger("intake")
+
+
+def intake_stage() -> Stage:
+    """The stage: it reads nothing and writes `claims.intake.v1`."""
+    return Stage("intake", "intake", (), {}, ReadsNothing())
+
+
+def memory_intake(
+    store: Store,
+    tables: Tables,
+    sealing: Sealing,
+    recording: Recording,
+    publishing: Publishing,
+    clock: Clock,
+    limits: Limits | None = None,
+    status_url: str = "http://127.0.0.1:8105",
+) -> Intake:
+    """The real thing over a store in memory. It waits for no company: a group is what is there."""
+    limits = limits or Limits(group_seconds=0)
+    backlog = TablesBacklog(store, tables, clock)
+    return Intake(store, MemoryKeyRows(), sealing, recording, publishing, backlog, clock, status_url, limits)
+
+
+def create_app(
+    intake: Intake,
+    now: Callable[[], datetime],
+    live: Health,
+    ready: Health,
+    requests_max: int = 512,
+    bulk_requests_max: int = 8,
+) -> Starlette:
+    """The HTTP side. Every error of it is a problem document."""
+    zones = frozenset(available_timezones())
+    claims = ClaimRoutes(intake, now, zones, Admission(requests_max), Admission(bulk_requests_max))
+    described = json.dumps(document(), ensure_ascii=False).encode()
+
+    async def openapi(request: Request) -> Response:
+        return Response(described, media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/v1/claims", claims.submit, methods=["POST"]),
+            Route("/v1/claims:bulk", claims.submit_bulk, methods=["POST"]),
+            Route("/openapi.json", openapi),
+            *health_routes(live, ready),
+        ],
+        exception_handlers={
+            ProblemError: problem_answer,
+            HTTPException: _no_such_route,
+            Exception: _fault,
+        },
+    )
+
+
+async def _no_such_route(request: Request, raised: Exception) -> Response:
+    if not isinstance(raised, HTTPException):
+        raise raised
+    code = {404: "not-found", 405: "method-not-allowed"}.get(raised.status_code, "bad-request")
+    return problem(raised.status_code, code, "there is nothing here for this method and path", headers=raised.headers)
+
+
+async def _fault(request: Request, raised: Exception) -> Response:
+    return problem(500, "internal-fault", "the request met a fault of ours")
+
+
+@asynccontextmanager
+async def serve(settings: IntakeSettings) -> AsyncIterator[str]:
+    """Intake on PostgreSQL and Kafka; gives its base URL."""
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(open_store(settings, "intake", MIGRATIONS))
+        sealer = await opened.enter_async_context(_sealing(settings))
+        process = await opened.enter_async_context(open_stage(intake_stage(), store, settings))
+        intake = Intake(
+            store,
+            SqlKeyRows(),
+            sealer,
+            process.recorder,
+            process.publisher,
+            TablesBacklog(store, process.tables, process.clock),
+            process.clock,
+            settings.status_url,
+            Limits(settings.unpublished_max, settings.answer_seconds, settings.group_rows, settings.group_ms / 1000),
+        )
+        opened.push_async_callback(intake.close)
+        watching = asyncio.create_task(_watch(intake))
+        opened.push_async_callback(_cancelled, watching)
+        app = create_app(
+            intake,
+            process.clock.now,
+            process.live,
+            process.ready,
+            settings.requests_max,
+            settings.bulk_requests_max,
+        )
+        yield await opened.enter_async_context(http_server(app, settings.host, settings.port))
+
+
+@asynccontextmanager
+async def start() -> AsyncIterator[str]:
+    """What `python -m services.intake` runs."""
+    settings = load_settings(IntakeSettings, "intake")
+    configure_logs(settings, "intake")
+    async with serve(settings) as address:
+        yield address
+
+
+@asynccontextmanager
+async def _sealing(settings: IntakeSettings) -> AsyncIterator[Sealing]:
+    try:
+        await migrate_key_ring(settings.keys_database)
+    except (OSError, DBAPIError):
+        raise CannotStartError(
+            "the key ring's database (CLAIMFLOW_KEYS_DATABASE) cannot be reached; start it or correct the address"
+        ) from None
+    try:
+        async with open_sealer(settings.keys_database, settings.master_key_file) as sealer:
+            yield sealer
+    except MasterKeyError as wrong:
+        raise CannotStartError(str(wrong), Exit.usage) from None
+
+
+async def _watch(intake: Intake) -> None:
+    try:
+        await intake.watch_backlog()
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        leave("intake: the backlog could not be watched", error)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,160 @@
+"""From the bytes of a request to a submission, or to the faults that refuse it. No value of the body is repeated.
+
+The hash that decides "same body" is of the canonical JSON as sent: spaces and the order of members do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.ids import ClaimId, claim_id
+from schemas.model import canonical_json
+from services.intake.domain.checks import Fault, faults_of
+from services.intake.domain.report import BulkRow, SubmitClaim
+
+DEPTH_MAX = 32
+FAULTS_MAX = 20
+
+_CLAIM: TypeAdapter[SubmitClaim] = TypeAdapter(SubmitClaim)
+_ROW: TypeAdapter[BulkRow] = TypeAdapter(BulkRow)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NOT_BRACKETS = bytes(set(range(256)) - _STEP.keys())
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+
+# Pydantic's words for what is wrong, in ours: these codes are promised to clients, pydantic's are not.
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown-field",
+    "string_type": "wrong-type",
+    "dict_type": "wrong-type",
+    "tuple_type": "wrong-type",
+    "model_type": "wrong-type",
+    "model_attributes_type": "wrong-type",
+    "string_pattern_mismatch": "wrong-format",
+    "datetime_parsing": "wrong-format",
+    "datetime_from_date_parsing": "wrong-format",
+    "datetime_object_invalid": "wrong-format",
+    "string_too_short": "too-short",
+    "string_too_long": "too-long",
+    "too_long": "too-long",
+    "too_short": "too-short",
+    "money": "wrong-amount",
+    "money_negative": "negative",
+    "currency": "unknown-currency",
+    "instant_out_of_range": "out-of-range",
+    "timezone_aware": "offset-missing",
+    "value_error": "rule-broken",
+}
+
+
+class RefusedBody(Exception):
+    """The body cannot be taken: a status, a stable code, a sentence, and where."""
+
+    def __init__(self, status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(code)
+        self.status, self.code, self.detail, self.faults = status, code, detail, tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A report that can be taken, under its client's key. `claim_id` follows from client and key."""
+
+    client: str
+    key: str
+    claim_id: ClaimId
+    body_sha256: bytes
+    claim: SubmitClaim
+    traceparent: str | None = None
+
+
+def read_claim(
+    raw: bytes, client: str, key: str, now: datetime, zones: Collection[str], traceparent: str | None = None
+) -> Submission:
+    """The submission in the body of POST /v1/claims; RefusedBody if it is none."""
+    claim = _validated(_CLAIM, raw)
+    faults = faults_of(claim, now, zones)
+    if faults:
+        raise _invalid(faults)
+    return Submission(client, key, claim_id(client, key), _hash(_parsed(raw)), claim, traceparent)
+
+
+def read_row(raw: bytes, client: str, now: datetime, zones: Collection[str]) -> Submission:
+    """The submission in one row of POST /v1/claims:bulk; RefusedBody with pointers into the row if it is none."""
+    row = _validated(_ROW, raw)
+    faults = faults_of(row.claim, now, zones)
+    if faults:
+        raise _invalid([fault._replace(pointer="/claim" + fault.pointer) for fault in faults])
+    key = row.idempotency_key
+    return Submission(client, key, claim_id(client, key), _hash(_parsed(raw)["claim"]), row.claim)
+
+
+def _validated(adapter: TypeAdapter[Any], raw: bytes) -> Any:
+    try:
+        return adapter.validate_json(raw, extra="forbid")
+    except ValidationError as wrong:
+        raise _refusal(wrong, raw) from None
+
+
+def _refusal(wrong: ValidationError, raw: bytes) -> RefusedBody:
+    found = wrong.errors(include_url=False, include_input=False, include_context=False)
+    if _too_deep(raw):
+        return RefusedBody(400, "json-too-deep", f"the JSON is nested deeper than {DEPTH_MAX} levels")
+    if found[0]["type"] == "json_invalid":
+        return _malformed()
+    return _invalid([_fault(error["type"], error["loc"], error["msg"]) for error in found[:FAULTS_MAX]])
+
+
+def _invalid(faults: Sequence[Fault]) -> RefusedBody:
+    return RefusedBody(422, "invalid-claim", "the report breaks rules; see errors", faults[:FAULTS_MAX])
+
+
+def _malformed() -> RefusedBody:
+    return RefusedBody(400, "malformed-json", "the body is not well-formed JSON in UTF-8")
+
+
+def _fault(kind: str, place: Sequence[int | str], words: str) -> Fault:
+    code = _CODES.get(kind, kind.replace("_", "-"))
+    if code == "unknown-field":
+        # A field's name is the client's text too: it is repeated only when it looks like a name.
+        named = isinstance(place[-1], str) and _PLAIN_NAME.fullmatch(place[-1])
+        return Fault(_pointer(place if named else place[:-1]), code, "there is no such field")
+    return Fault(_pointer(place), code, words.removeprefix("Value error, "))
+
+
+def _pointer(place: Sequence[int | str]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+
+
+def _too_deep(raw: bytes) -> bool:
+    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > DEPTH_MAX
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    """The body as sent. It was validated before, so its depth is bounded and it holds no numbers."""
+    found: dict[str, Any] = _DECODER.decode(raw.decode())
+    return found
+
+
+def _hash(claim: dict[str, Any]) -> bytes:
+    return hashlib.sha256(canonical_json(claim)).digest()
+
+
+def _without_repeats(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise RefusedBody(400, "repeated-member", "a member of a JSON object stands twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats)

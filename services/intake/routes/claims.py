@@ -1,0 +1,187 @@
+"""POST /v1/claims and /v1/claims:bulk: from bytes to submissions, and from results to bytes. No rule lives here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from hosting.web import PROBLEM_TYPE, ProblemError, problem_body, read_body
+from messaging import crash_points
+from services.intake.domain.reading import RefusedBody, Submission, read_claim, read_row
+from services.intake.domain.report import KEY_PATTERN
+from services.intake.domain.telling import Receipt, Refusal
+from services.intake.handlers import Intake, Result
+from services.intake.routes.admission import Admission, overloaded
+
+CLAIM_BYTES_MAX = 256 * 1024
+BULK_BYTES_MAX = 4 * 1024 * 1024
+BULK_ROWS_MAX = 1_000
+NDJSON = "application/x-ndjson"
+NDJSON_NAMES = (NDJSON, "application/ndjson", "application/jsonl")
+_READ_AT_ONCE = 50
+
+_KEY = re.compile(KEY_PATTERN[1:-1])
+_CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_ANSWERS = Counter("claimflow_intake_reports", "Reports answered, by route and status.", ("route", "status"))
+_SECONDS = Histogram("claimflow_intake_answer_seconds", "From a request's first byte to its answer.", ("route",))
+
+
+class _Answer(Response):
+    """An answer whose having been sent is a crash point."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+        crash_points.reach("answer.sent")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRoutes:
+    """The two routes over one `Intake`. `zones`: the names of all time zones there are."""
+
+    intake: Intake
+    now: Callable[[], datetime]
+    zones: Collection[str]
+    singles: Admission
+    bulks: Admission
+
+    async def submit(self, request: Request) -> Response:
+        """POST /v1/claims."""
+        began = time.perf_counter()
+        with self.singles.admitted():
+            self._check_backlog()
+            _check_content(request, ("application/json",))
+            client, key = _client(request), _key(request)
+            raw = await read_body(request, CLAIM_BYTES_MAX)
+            try:
+                submission = read_claim(raw, client, key, self.now(), self.zones, _traceparent(request))
+            except RefusedBody as refused:
+                _ANSWERS.labels("single", refused.status).inc()
+                raise ProblemError(refused.status, refused.code, refused.detail, _errors(refused)) from None
+            [result] = await self.intake.submit([submission])
+        _SECONDS.labels("single").observe(time.perf_counter() - began)
+        status, body = _told(result)
+        _ANSWERS.labels("single", status).inc()
+        headers = {"Cache-Control": "no-store"}
+        if isinstance(result, Refusal):
+            if result.retry_after is not None:
+                headers["Retry-After"] = str(result.retry_after)
+            return _Answer(_json(body), status, headers, PROBLEM_TYPE)
+        return _Answer(_json(body), status, headers, "application/json")
+
+    async def submit_bulk(self, request: Request) -> Response:
+        """POST /v1/claims:bulk: a result a row, in order; one bad row fails no other."""
+        began = time.perf_counter()
+        with self.bulks.admitted():
+            self._check_backlog()
+            _check_content(request, NDJSON_NAMES)
+            client = _client(request)
+            lines = _lines(await read_body(request, BULK_BYTES_MAX))
+            rows = await self._read_rows(lines, client)
+            results = iter(await self.intake.submit([row for row in rows if isinstance(row, Submission)]))
+            told = [_row(number, row, results) for number, row in enumerate(rows)]
+        for _, status in told:
+            _ANSWERS.labels("bulk", status).inc()
+        _SECONDS.labels("bulk").observe(time.perf_counter() - began)
+        body = b"".join(line for line, _ in told)
+        return _Answer(body, 200, {"Cache-Control": "no-store"}, NDJSON)
+
+    async def _read_rows(self, lines: Sequence[bytes], client: str) -> list[Submission | RefusedBody]:
+        rows: list[Submission | RefusedBody] = []
+        now = self.now()
+        for number, line in enumerate(lines):
+            # A full request is some 50 ms of reading: others get their turn in between.
+            if number % _READ_AT_ONCE == _READ_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if len(line) > CLAIM_BYTES_MAX:
+                rows.append(RefusedBody(413, "row-too-large", f"the row is larger than {CLAIM_BYTES_MAX} bytes"))
+                continue
+            try:
+                rows.append(read_row(line, client, now, self.zones))
+            except RefusedBody as refused:
+                rows.append(refused)
+        return rows
+
+    def _check_backlog(self) -> None:
+        if self.intake.overloaded():
+            raise overloaded()
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    lines = raw.split(b"\n")
+    if not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise ProblemError(400, "no-rows", "the body holds no row")
+    if len(lines) > BULK_ROWS_MAX:
+        raise ProblemError(413, "too-many-rows", f"the body holds more than {BULK_ROWS_MAX} rows")
+    return lines
+
+
+def _row(number: int, row: Submission | RefusedBody, results: Any) -> tuple[bytes, int]:
+    if isinstance(row, RefusedBody):
+        body: dict[str, Any] = problem_body(row.status, row.code, row.detail, _errors(row))
+        status = row.status
+    else:
+        status, body = _told(next(results))
+    if status == 202:
+        return _json({"row": number, "status": status, **body}) + b"\n", status
+    return _json({"row": number, "status": status, "problem": body}) + b"\n", status
+
+
+def _told(result: Result) -> tuple[int, dict[str, Any]]:
+    if isinstance(result, Receipt):
+        claim = str(result.claim_id)
+        return 202, {"claim_id": claim, "reference": result.reference, "status_url": result.status_url}
+    return result.status, problem_body(result.status, result.code, result.detail)
+
+
+def _errors(refused: RefusedBody) -> list[dict[str, str]]:
+    return [{"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in refused.faults]
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _check_content(request: Request, wanted: tuple[str, ...]) -> None:
+    named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if named not in wanted:
+        raise ProblemError(415, "unsupported-media-type", f"the body must be {wanted[0]}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError(415, "unsupported-encoding", "the body must not be compressed")
+
+
+def _client(request: Request) -> str:
+    client = request.headers.get("claimflow-client", "default")
+    if not _CLIENT.fullmatch(client):
+        raise ProblemError(400, "bad-client", "Claimflow-Client must be a code of up to 64 characters")
+    return client
+
+
+def _key(request: Request) -> str:
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        raise ProblemError(400, "idempotency-key-missing", "the header Idempotency-Key is required")
+    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+        raise ProblemError(
+            400, "bad-idempotency-key", "Idempotency-Key must be 1 to 200 visible ASCII characters, once"
+        )
+    return keys[0]
+
+
+def _traceparent(request: Request) -> str | None:
+    given = request.headers.get("traceparent")
+    return given if given is not None and _TRACEPARENT.fullmatch(given) else None

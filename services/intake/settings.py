@@ -1,0 +1,29 @@
+"""Intake's settings: CLAIMFLOW_INTAKE_<NAME>, and the limits a report meets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from hosting.settings import ProcessSettings
+
+
+class IntakeSettings(ProcessSettings):
+    """`status_url` is the base of the address in each receipt: where ops answers GET /v1/claims/{id}.
+
+    `requests_max` and `bulk_requests_max`: requests in flight, 429 beyond. `unpublished_max`: stored events that wait
+    for the broker, 503 beyond. `answer_seconds`: how long a request waits for the broker's acknowledgement.
+    `group_rows` and `group_ms`: how many reports one transaction takes, and how long it waits for company.
+    """
+
+    keys_database: str = Field(pattern=r"^postgresql\+asyncpg://\S+$")
+    master_key_file: Path
+    port: int = Field(8101, ge=0, le=65_535)
+    status_url: str = Field("http://127.0.0.1:8105", pattern=r"^https?://[^\s?#]{1,200}[^\s?#/]$")
+    requests_max: int = Field(512, ge=1, le=100_000)
+    bulk_requests_max: int = Field(8, ge=1, le=1_000)
+    unpublished_max: int = Field(5_000, ge=1, le=1_000_000)
+    answer_seconds: float = Field(5.0, gt=0, le=60)
+    group_rows: int = Field(250, ge=1, le=1_000)
+    group_ms: int = Field(2, ge=0, le=100)

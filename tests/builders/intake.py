@@ -1,0 +1,139 @@
+"""Intake over memory: one store and one log that outlive any number of lives of the service, and its HTTP client.
+
+`World.new_life()` plays a restart: everything in process memory is gone, store, log and key ring stay.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import httpx2
+
+from messaging.memory_log import MemoryLog, MemoryProducer
+from messaging.ports import PublishFailed
+from messaging.publishing import Publisher, Recorder
+from messaging.record import Outgoing, Record
+from messaging.store_memory import CommitUnknown, MemoryStore
+from messaging.tables_memory import MemoryTables
+from privacy.sealing import Sealer
+from privacy.wiring import memory_sealer
+from schemas.event import decode
+from schemas.intake import ClaimReported
+from services.intake.app import create_app, intake_stage, memory_intake
+from services.intake.handlers import Intake, Limits
+
+PARTITIONS = 4
+TOPIC = "claims.intake.v1"
+OK: Mapping[str, Any] = {"status": "ok"}
+
+
+class SteppedClock:
+    """Time that moves when the test says so; sleeping gives way once."""
+
+    def __init__(self) -> None:
+        self.instant = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def move(self, **by: float) -> None:
+        self.instant += timedelta(**by)
+
+    async def sleep(self, seconds: float) -> None:
+        self.instant += timedelta(seconds=seconds)
+
+
+class Wire:
+    """The producer of one life. `down`: nothing is taken. `lost`: everything is taken, no acknowledgement comes."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._producer: MemoryProducer = log.producer()
+        self.state: Literal["up", "down", "lost"] = "up"
+        self.gate: Any = None
+
+    async def send(self, sends: Sequence[Outgoing], timeout_seconds: float) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.state == "down":
+            raise PublishFailed("the broker is down")
+        await self._producer.send(sends, timeout_seconds)
+        if self.state == "lost":
+            raise PublishFailed("no acknowledgement came")
+
+
+@dataclass(slots=True)
+class Life:
+    """One running service."""
+
+    intake: Intake
+    publisher: Publisher
+    wire: Wire
+    client: httpx2.AsyncClient
+
+    async def submit(self, body: Any, key: str = "key-1", **headers: str) -> httpx2.Response:
+        """POST /v1/claims; `body` is JSON-able or the very bytes."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"Idempotency-Key": key, "Content-Type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.client.post("/v1/claims", content=raw, headers=sent)
+
+    async def submit_bulk(self, body: bytes, **headers: str) -> httpx2.Response:
+        sent = {"Content-Type": "application/x-ndjson"} | {n.replace("_", "-"): value for n, value in headers.items()}
+        return await self.client.post("/v1/claims:bulk", content=body, headers=sent)
+
+
+@dataclass(slots=True)
+class World:
+    """What outlives the process."""
+
+    clock: SteppedClock = field(default_factory=SteppedClock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    sealer: Sealer = field(default_factory=lambda: memory_sealer(random.Random(20260102).randbytes))
+    log: MemoryLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = MemoryLog(PARTITIONS, self.clock)
+
+    @asynccontextmanager
+    async def new_life(
+        self, limits: Limits | None = None, requests_max: int = 512, bulk_requests_max: int = 8
+    ) -> AsyncIterator[Life]:
+        stage, tables, wire = intake_stage(), MemoryTables("intake"), Wire(self.log)
+        publisher = Publisher(tables, self.store, wire, self.clock)
+        recorder = Recorder(stage, tables, self.clock, PARTITIONS)
+        intake = memory_intake(self.store, tables, self.sealer, recorder, publisher, self.clock, limits)
+        app = create_app(intake, self.clock.now, lambda: OK, lambda: OK, requests_max, bulk_requests_max)
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
+            yield Life(intake, publisher, wire, client)
+            await intake.close()
+
+    def records(self) -> list[Record]:
+        """Everything on intake's topic, second copies too."""
+        return self.log.records(TOPIC)
+
+    def events(self) -> dict[str, ClaimReported]:
+        """The topic's events by id: a second copy is the same event, byte for byte, or this fails."""
+        found: dict[str, tuple[bytes | None, Any]] = {}
+        for record in self.records():
+            event_id = dict(record.headers)["ce_id"].decode()
+            copy = (record.value, record.headers)
+            assert found.setdefault(event_id, copy) == copy
+        return {key: _reported(value) for key, (value, _) in found.items()}
+
+
+def _reported(value: bytes | None) -> ClaimReported:
+    assert value is not None
+    event = decode(ClaimReported.TYPE, value)
+    assert isinstance(event, ClaimReported)
+    return event
+
+
+__all__ = ["CommitUnknown", "Life", "SteppedClock", "Wire", "World"]

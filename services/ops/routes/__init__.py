@@ -1,0 +1,1 @@
+"""The HTTP side of ops: routes translate between requests and handlers, and hold no rules."""

@@ -1,4 +1,4 @@
-"""Assessment's stage for the runner: looks policies up for a batch, decides in the pure core, tries again by work row."""
+"""Assessment for the runner: looks policies up for a batch, decides in the pure core, tries again by work row."""
 
 from __future__ import annotations
 

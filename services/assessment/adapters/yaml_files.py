@@ -1,0 +1,81 @@
+"""Reads the files of rules and terms: what is wrong is named by file, place and field before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hosting.exits import CannotStartError, Exit
+from schemas.model import Instant
+
+FILE_BYTES_MAX = 1024 * 1024
+Timestamp = Annotated[Instant, "effective-dated"]
+
+
+class RuleFileError(CannotStartError):
+    """A file of rules or terms cannot be used; one line with file, place and rule, never the value."""
+
+    def __init__(self, file: Path, place: str, rule: str) -> None:
+        super().__init__(f"{file.name}: {place}: {rule}" if place else f"{file.name}: {rule}", Exit.usage)
+        self.place = place
+
+
+class FileModel(BaseModel):
+    """Unknown fields are refused: a term that is not understood must not be left out in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+Wanted = TypeVar("Wanted", bound=FileModel)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Text stays text (no dates), and a key stands once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.MarkedYAMLError(problem="a key stands twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":float", ":bool"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_yaml(file: Path, model: type[Wanted]) -> Wanted:
+    """The file as a checked model; RuleFileError otherwise."""
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
+        content = yaml.load(file.read_text(encoding="utf-8"), _PlainLoader)
+    except (OSError, UnicodeDecodeError):
+        raise RuleFileError(file, "", "cannot be read as UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise RuleFileError(file, line, error.problem or "is not YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise RuleFileError(file, "", "is not YAML") from None
+    try:
+        return model.model_validate(content, strict=False)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        said = first["msg"].removeprefix("Value error, ")
+        raise RuleFileError(file, place_of(first["loc"]), said) from None
+
+
+def place_of(parts: tuple[int | str, ...]) -> str:
+    """`versions row 1, coverages row 2, code`: rows are counted from 1."""
+    said: list[str] = []
+    for part in parts:
+        if isinstance(part, int) and said:
+            said[-1] += f" row {part + 1}"
+        else:
+            said.append(str(part))
+    return ", ".join(said)

@@ -1,0 +1,75 @@
+"""The whole wiring of assessment: one stage over its ports, and the process that runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+from starlette.applications import Starlette
+
+from hosting.logs import configure_logs
+from hosting.settings import load_settings
+from hosting.web import health_routes, http_server
+from messaging.process import open_stage, open_store
+from messaging.stage import Stage
+from schemas.topics import READS
+from services.assessment.adapters.breaker import Breaker
+from services.assessment.adapters.claims_memory import MemoryClaims
+from services.assessment.adapters.claims_sql import SqlClaims
+from services.assessment.adapters.policy_book_http import HttpPolicyBook
+from services.assessment.adapters.policy_terms import load_terms
+from services.assessment.adapters.rule_files import load_rules
+from services.assessment.domain.rules import AssessmentRules
+from services.assessment.handlers import HANDLES, AssessmentHandler, PolicyLookup
+from services.assessment.ports import Claims, PolicyBook
+from services.assessment.settings import AssessmentSettings
+
+NAME = "assessment"
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOOKUP_SECONDS = 2.0
+
+
+def assessment_stage(
+    claims: Claims, book: PolicyBook, rules: AssessmentRules, lookup_seconds: float = LOOKUP_SECONDS
+) -> Stage:
+    """The stage over its ports: the same for PostgreSQL, memory and the simulation."""
+    return Stage(
+        name=NAME,
+        writer=NAME,
+        reads=READS[NAME],
+        handles=HANDLES,
+        handler=AssessmentHandler(claims, book, rules, lookup_seconds),
+        effects=(PolicyLookup(book, rules, lookup_seconds),),
+    )
+
+
+def memory_assessment_stage(book: PolicyBook, rules: AssessmentRules | None = None) -> Stage:
+    """The stage with its claims in memory and, unless others are given, the rules that are shipped."""
+    return assessment_stage(MemoryClaims(), book, rules or load_rules())
+
+
+@asynccontextmanager
+async def open_policy_book(settings: AssessmentSettings) -> AsyncIterator[HttpPolicyBook]:
+    """The policy system's adapter over kept connections; nothing is asked until the first claim."""
+    breaker = Breaker(time.monotonic, settings.lookup_failures_max, pause_seconds_max=settings.lookup_pause_seconds_max)
+    terms = load_terms(settings.terms_folder)
+    async with httpx2.AsyncClient(base_url=settings.policy_url, timeout=settings.lookup_seconds) as client:
+        yield HttpPolicyBook(client, terms, breaker, lambda: datetime.now(UTC))
+
+
+@asynccontextmanager
+async def start() -> AsyncIterator[str]:
+    """Run the service; gives the address of its health endpoints."""
+    settings = load_settings(AssessmentSettings, NAME)
+    configure_logs(settings, NAME)
+    rules = load_rules(settings.rules_file)
+    async with open_policy_book(settings) as book, open_store(settings, NAME, MIGRATIONS) as store:
+        stage = assessment_stage(SqlClaims(), book, rules, settings.lookup_seconds)
+        async with open_stage(stage, store, settings) as process:
+            app = Starlette(routes=health_routes(process.live, process.ready))
+            async with http_server(app, settings.host, settings.port) as address:
+                yield address

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,7 +101,9 @@ def write_lock(spec: Path = SPEC, lock: Path = LOCK) -> int:
     from jgo.env import EnvironmentBuilder, EnvironmentSpec
 
     context = _maven(repository())
-    resolved = EnvironmentBuilder(context=context).resolve_lockfile(EnvironmentSpec.load(spec))
+    with tempfile.TemporaryDirectory() as scratch:
+        builder = EnvironmentBuilder(context=context, cache_dir=Path(scratch))
+        resolved = builder.resolve_lockfile(EnvironmentSpec.load(spec))
     rows = [_row(dependency) for dependency in resolved.dependencies]
     rows.sort(key=lambda row: (row["groupId"], row["artifactId"]))
     lock.write_text(tomli_w.dumps({"dependencies": rows}))

@@ -20,8 +20,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a command in its own session with output to `log`; it is ended when this process is killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
-        log.replace(log.with_name(log.name + ".1"))
+    turn_over(log)
     with log.open("ab") as output:
         return subprocess.Popen(
             [*command],
@@ -32,6 +31,12 @@ def spawn(
             cwd=folder,
             start_new_session=True,
         )
+
+
+def turn_over(log: Path) -> None:
+    """Put a log that has grown large aside, in place of the one put aside before."""
+    if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
+        log.replace(log.with_name(log.name + ".1"))
 
 
 def dying_with_parent(signal_name: str = "KILL") -> list[str]:

@@ -1,0 +1,11 @@
+"""One module a command, in help's order. Each has `register(app)` and imports nothing heavy at its top."""
+
+from __future__ import annotations
+
+COMMANDS = (
+    "up",
+    "down",
+    "topics",
+    "doctor",
+    "config",
+)

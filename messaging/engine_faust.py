@@ -205,7 +205,7 @@ class FaustEngine(EngineBase):
     async def idle(self) -> None:
         """Returns when no batch is under way."""
         if self._batch is not None:
-            await asyncio.shield(self._batch)
+            await asyncio.wait([self._batch])
 
     async def revoked(self, places: Collection[Any]) -> None:
         try:

@@ -64,7 +64,7 @@ class PaymentGatewayHttp:
         self._breaker = Breaker(monotonic_ns)
 
     async def instruct_many(self, orders: Sequence[CreditTransfer]) -> list[BankReply]:
-        body = {"instructions": [_wire(order) for order in orders]}
+        body = {"instructions": [order_on_the_wire(order) for order in orders]}
         ids = [order.end_to_end_id for order in orders]
         replies = await self._ask("/v1/instructions", body, ids)
         return [InDoubt() if isinstance(reply, NotKnown) else reply for reply in replies]
@@ -97,7 +97,7 @@ class PaymentGatewayHttp:
             return self._failed(path, ids, NotSent(timedelta(seconds=60)), str(status))
         if status != 200:
             return self._failed(path, ids, InDoubt(), str(status))
-        replies = _replies(content, ids)
+        replies = replies_in(content, ids)
         if replies is None:
             return self._failed(path, ids, InDoubt(), "unreadable")
         self._breaker.succeeded()
@@ -131,7 +131,8 @@ async def open_gateway(bank_url: str) -> AsyncIterator[PaymentGatewayHttp]:
         yield PaymentGatewayHttp(client)
 
 
-def _wire(order: CreditTransfer) -> dict[str, Any]:
+def order_on_the_wire(order: CreditTransfer) -> dict[str, Any]:
+    """One instruction as the bank takes it."""
     creditor = {
         "name": order.account.holder[:140],
         "iban": order.account.iban,
@@ -148,7 +149,7 @@ def _wire(order: CreditTransfer) -> dict[str, Any]:
     }
 
 
-def _replies(content: bytes, ids: Sequence[str]) -> Sequence[BankReply] | None:
+def replies_in(content: bytes, ids: Sequence[str]) -> Sequence[BankReply] | None:
     """One reply an id, matched by id and never by place; None if the answer as a whole makes no sense."""
     try:
         found = _RESULTS.validate_python(json.loads(content)["results"])

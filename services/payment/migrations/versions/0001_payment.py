@@ -77,10 +77,10 @@ LEDGER = (
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
         IF EXISTS (
-            SELECT FROM (SELECT transfer_id, count(*) AS posted FROM fresh GROUP BY transfer_id) AS new
+            SELECT FROM (SELECT transfer_id, count(*) AS posted FROM fresh GROUP BY transfer_id) AS incoming
               LEFT JOIN ledger_transfers USING (transfer_id)
              WHERE postings IS DISTINCT FROM posted
-                OR posted <> (SELECT count(*) FROM ledger_postings AS all_of WHERE all_of.transfer_id = new.transfer_id)
+                OR posted <> (SELECT count(*) FROM ledger_postings AS p WHERE p.transfer_id = incoming.transfer_id)
         ) THEN
             RAISE EXCEPTION 'a transfer is posted whole, once'
                 USING ERRCODE = 'integrity_constraint_violation';

@@ -1,1 +1,1 @@
-"""The only code that knows Kafka and Faust: the stage runner, its engines and its stored answers. No claim words in it."""
+"""The only code that knows Kafka and Faust: the stage runner, its engines, its stored answers. No claim words in it."""

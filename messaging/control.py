@@ -83,7 +83,7 @@ class Control:
         match command:
             case Unpark():
                 # Taking up a claim twice is harmless, losing the order is not: applied first, then taken.
-                outcome = await runner.unblock(command.claim_id)
+                outcome = await runner.unblock(command.claim_id, first)
                 async with self._store.begin() as tx:
                     await first(tx)
                 return outcome

@@ -21,12 +21,13 @@ from messaging.record import Record, partition_of
 from messaging.rows import Answer, Block, ClaimRow, DeadLetter, Turn, WorkRow
 from messaging.stage import Input, Recorded, Stage
 from schemas.envelope import Envelope
-from schemas.event import encode, type_of
+from schemas.event import Event, encode, type_of
 from schemas.ids import ClaimId, event_id
 from schemas.outcomes import Emit, ErrorClass, Nothing, Outcome, Reject, RetryLater, Work
 from schemas.topics import dead_letter_topic, topic_of
 
 DEAD_LETTERS = UUID("5a0c3a0e-6f0e-5b53-9a1c-8d2f1d7c1b01")
+PROCESS_ENDED = "process-ended"
 RETRY_SECONDS = (30, 120, 600, 3600)
 WORK_RETRY_SECONDS = (1, 2, 5, 15, 60, 300)
 
@@ -75,6 +76,7 @@ class Working:
     queued: list[tuple[ClaimId, Record]] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
+    tried: dict[ClaimId, int] = field(default_factory=dict)
     decided: int = 0
 
     def place(self, arrival: Arrival) -> Turn:
@@ -114,7 +116,8 @@ class Working:
             self._bury(arrival, None, Fault(code, ErrorClass.BUG), 0, None)
             return
         row = self.rows[arrival.claim_id]
-        row.blocked = Block(code, self.now, due_at, attempts, fingerprint)
+        if row.blocked is None:
+            row.blocked = Block(code, self.now, due_at, attempts, fingerprint)
         if arrival.number is None:
             self._enqueue(row, arrival.record)
 
@@ -127,13 +130,16 @@ class Working:
             fault = Fault(outcome.code, outcome.error_class, outcome.detail)
             self._bury(arrival, row, fault, attempts, first_at)
         elif isinstance(outcome, RetryLater):
-            earlier = row.blocked.attempts if row.blocked else 0
-            self.park(arrival, outcome.reason, outcome.reason[:16], outcome.when, earlier + 1)
+            tried = self.tried.get(row.claim_id, 0) + 1
+            self.park(arrival, outcome.reason, outcome.reason[:16], outcome.when, tried)
         else:
             row.apply(envelope)
             self.states[row.claim_id] = state
             self.changed.add(row.claim_id)
-            self.emit(row, event.cause_id, outcome, event.traceparent)
+            try:
+                self.emit(row, event.cause_id, outcome, event.traceparent)
+            except Exception as error:
+                raise HandlerFault(self.stage.name, error) from error
             self._drop(arrival)
 
     def ask(self, claim_id: ClaimId, event: Input) -> tuple[Outcome, Any]:
@@ -158,8 +164,10 @@ class Working:
         row.learn(recorded.after or {})
         self.emit(row, recorded.cause_id, Emit(recorded.events, recorded.work), recorded.traceparent)
 
-    def _answer(self, row: ClaimRow, cause_id: UUID, number: int, event: BaseModel, traceparent: str | None) -> UUID:
+    def _answer(self, row: ClaimRow, cause_id: UUID, number: int, event: Event, traceparent: str | None) -> UUID:
         writer = self.stage.writer
+        if writer != event.WRITER:
+            raise ValueError(f"{writer} may not write {event.TYPE}")
         made = event_id(cause_id, writer, number)
         trace = traceparent.split("-")[1] if traceparent else UUID(str(row.claim_id)).hex
         envelope = Envelope(

@@ -47,7 +47,7 @@ class Publisher:
     async def publish_answers(self, answers: Sequence[Answer], timeout_seconds: float | None = None) -> None:
         """These answers, in the order given: sends, awaits every acknowledgement, marks."""
         timeout_seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
-        awaited = [self._in_flight[answer.event_id] for answer in answers if answer.event_id in self._in_flight]
+        awaited = {self._in_flight[answer.event_id] for answer in answers if answer.event_id in self._in_flight}
         mine = [answer for answer in answers if answer.event_id not in self._in_flight]
         if mine:
             await self._send(mine, timeout_seconds)
@@ -109,7 +109,7 @@ class Recorder:
         self._partitions, self._release = partitions, release
 
     async def record(self, tx: Tx, recorded: Sequence[Recorded]) -> list[Answer]:
-        """The answers stored; publish them, or their claims, after the commit."""
+        """What is to be published after the commit: these answers, and what their claims had unmarked before."""
         rows = await self._tables.lock_claims(tx, claims_of_recorded(recorded, self._partitions))
         working = Working(self._stage, self._partitions, self._release, self._clock.now(), rows)
         for one in recorded:
@@ -117,4 +117,6 @@ class Recorder:
         await self._tables.add_answers(tx, working.answers)
         await self._tables.add_work(tx, working.work)
         await self._tables.save_claims(tx, list(rows.values()))
-        return working.answers
+        earlier = {claim_id for claim_id, row in rows.items() if row.unmarked}
+        answers = await self._tables.unmarked(tx, earlier) if earlier else []
+        return answers + [answer for answer in working.answers if answer.claim_id not in earlier]

@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from messaging.ports import Tx
+from schemas.event import Event
 from schemas.ids import ClaimId
 from schemas.outcomes import Outcome, Work
 
@@ -30,7 +31,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One cause to decide about: an event from the log, in turn for its claim. `caused_by` is that event's own cause."""
+    """One cause to decide about: an event from the log, in turn for its claim; `caused_by` is its own cause."""
 
     cause_id: UUID
     claim_id: ClaimId
@@ -127,7 +128,7 @@ class Recorded:
 
     claim_id: ClaimId
     cause_id: UUID
-    events: tuple[BaseModel, ...]
+    events: tuple[Event, ...]
     work: tuple[Work, ...] = ()
     after: Mapping[str, int] | None = None
     traceparent: str | None = None

@@ -16,6 +16,10 @@ class CommitUnknown(Exception):
     """The connection broke while committing: the transaction may have happened or not."""
 
 
+class Conflict(Exception):
+    """Two transactions could not both commit: this one may be repeated."""
+
+
 class MemoryTable(MutableMapping[Any, Any]):
     """One table within one transaction: writes are noted, so that they can be undone. Replace values, never mutate."""
 
@@ -97,4 +101,6 @@ class MemoryStore:
         self.at_commit("after")
 
     def verdict(self, error: BaseException) -> Verdict:
+        if isinstance(error, Conflict):
+            return "repeat"
         return "fault" if isinstance(error, CommitUnknown) else "other"

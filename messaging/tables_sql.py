@@ -234,8 +234,10 @@ class SqlTables:
         return {row.claim_id: row for row in rows}
 
     async def save_claims(self, tx: Tx, rows: Sequence[ClaimRow]) -> None:
-        written = [(row.claim_id, *columns) for row in rows if (columns := claim_columns(row)) != row.stored]
-        await self._many(tx, _SAVE_CLAIMS, written)
+        changed = [(row, columns) for row in rows if (columns := claim_columns(row)) != row.stored]
+        await self._many(tx, _SAVE_CLAIMS, [(row.claim_id, *columns) for row, columns in changed])
+        for row, columns in changed:
+            row.stored = columns
 
     async def due_claims(self, tx: Tx, now: datetime, partitions: Collection[int], limit: int) -> list[ClaimId]:
         found = await self._run(tx, _DUE_CLAIMS, now=now, partitions=sorted(partitions), limit=limit)

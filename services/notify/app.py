@@ -1,7 +1,8 @@
-"""Notify put together: `notify_stage` is the same on PostgreSQL, in memory and simulated; `start` is the real process."""
+"""Notify put together: `notify_stage` is one for PostgreSQL, memory and simulation; `start` is the real process."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -81,11 +82,7 @@ async def start(environment: Mapping[str, str] | None = None) -> AsyncIterator[s
 
     settings = load_settings(NotifySettings, NAME, environment)
     configure_logs(settings, NAME)
-    if environment is None:
-        import os
-
-        environment = os.environ
-    arm_from(environment)
+    arm_from(os.environ if environment is None else environment)
     if settings.keys_database is None:
         raise CannotStartError("CLAIMFLOW_KEYS_DATABASE: is missing; notify opens recipients with it", Exit.usage)
     async with AsyncExitStack() as stack:

@@ -52,7 +52,7 @@ class SmtpChannel:
             for task in senders:
                 task.cancel()
         for result in await asyncio.gather(*senders, return_exceptions=True):
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
         return batch.settled("deadline" if late else "unavailable")
 

@@ -22,6 +22,7 @@ _SENTENCES = {
     "deductible": frozenset({"amount"}),
     "deductible_all": frozenset({"amount"}),
     "limit": frozenset({"amount"}),
+    "limit_share": frozenset({"amount"}),
     "other": frozenset({"operation", "amount"}),
     "total": frozenset({"amount"}),
     "override": frozenset({"computed", "amount"}),
@@ -82,7 +83,9 @@ class Working:
             borne = Money.of_fraction(before - after if after else whole, currency)
             return self._with("deductible" if after else "deductible_all", borne)
         if step.op == "limit" and after < before:
-            return self._with("limit", Money.of_fraction(after, currency))
+            # Several lines of one coverage share its limit; then this line's part is not the limit itself.
+            shared = _parameter(step, "amount") not in (None, after)
+            return self._with("limit_share" if shared else "limit", Money.of_fraction(after, currency))
         operation = self._operations.get(step.op, step.op)
         amount = self._figures.money(Money.of_fraction(after, currency))
         return self._say["other"].fill({"operation": operation, "amount": amount})

@@ -15,6 +15,7 @@ from services.notify.domain.rules import Rules
 from services.notify.ports import ClaimRepository
 
 MAIL = "mail"
+_NOTHING_KNOWN = ClaimNotices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Followed:
     """A claim's state beside the one that is stored, so that unchanged claims are not written."""
 
     claim: ClaimNotices
-    stored: ClaimNotices | None
+    stored: ClaimNotices
 
 
 class NoticesHandler:
@@ -37,8 +38,8 @@ class NoticesHandler:
     async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Followed]:
         """A state for every claim, a fresh one if it is unknown."""
         known = await self._repository.load(claim_ids, tx)
-        fresh = Followed(ClaimNotices(), None)
-        return {one: Followed(known[one], known[one]) if one in known else fresh for one in claim_ids}
+        found = {claim_id: known.get(claim_id, _NOTHING_KNOWN) for claim_id in claim_ids}
+        return {claim_id: Followed(claim, claim) for claim_id, claim in found.items()}
 
     def decide(self, state: Followed, event: Input, facts: None) -> tuple[Outcome, Followed]:
         """Pure: the notice that is owed, as work, and the claim after the event."""

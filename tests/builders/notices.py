@@ -1,0 +1,139 @@
+"""Claims followed to a point, and the notices they owe, for the tests of notify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from schemas.assessment import (
+    ClaimDecidedNil,
+    ClaimDenied,
+    ClaimPartlyApproved,
+    Decision,
+    DecisionKind,
+    Override,
+    ReserveLine,
+)
+from schemas.event import Event
+from schemas.ids import DecisionId, EventId, PaymentId, end_to_end_id
+from schemas.notify import NoticeKind
+from schemas.payment import HoldReason, PaymentHeld, PaymentRejected
+from services.notify.adapters.text_files import load_letters, load_rules
+from services.notify.domain.following import Cause, follow
+from services.notify.domain.letters import Letters
+from services.notify.domain.notices import ClaimNotices, Notice
+from services.notify.domain.rules import Rules
+from tests.builders.events import (
+    REPORTED_AT,
+    a_claim_approved,
+    a_claim_id,
+    a_claim_referred,
+    a_claim_reported,
+    a_decision,
+    a_payment_confirmed,
+    a_payment_instructed,
+    a_person,
+    an_id,
+    usd,
+)
+
+NOW = REPORTED_AT + timedelta(minutes=5)
+
+
+@cache
+def the_letters() -> Letters:
+    """The texts that ship."""
+    return load_letters()
+
+
+@cache
+def the_rules() -> Rules:
+    """The rules that ship."""
+    return load_rules()
+
+
+def a_claim_partly_approved(**changes: Any) -> ClaimPartlyApproved:
+    """A person paid 900.00 where the terms gave 1,200.00."""
+    override = Override(
+        computed=usd("1200.00"), final=usd("900.00"), reason="The fence is not covered.", person=a_person()
+    )
+    terms = a_decision(kind=DecisionKind.partial)
+    decision = Decision(**dict(terms) | {"payable": usd("900.00"), "override": override})
+    fields: dict[str, Any] = {
+        "decision": decision,
+        "reserves": (ReserveLine(coverage_code="building", amount=usd("900.00")),),
+        "person": a_person(),
+        "reason": "The fence is not covered.",
+        "clause_id": "SFIP-IV-11",
+        "fact": "300.00 of the damage is the garden fence.",
+    }
+    return ClaimPartlyApproved(**fields | changes)
+
+
+def a_claim_decided_nil(**changes: Any) -> ClaimDecidedNil:
+    """Damage below the deductible."""
+    decision = a_decision("0.00", kind=DecisionKind.nil)
+    fields: dict[str, Any] = {"decision": decision, "person": a_person(), "reason": "Damage below the deductible."}
+    return ClaimDecidedNil(**fields | changes)
+
+
+def a_claim_denied(**changes: Any) -> ClaimDenied:
+    fields: dict[str, Any] = {
+        "person": a_person(),
+        "reason": "The damage is not from a flood.",
+        "clause_id": "SFIP-V-D",
+        "fact": "The water came from a burst pipe.",
+        "appeal": "Write to the appeals desk and say what we should look at again.",
+    }
+    return ClaimDenied(**fields | changes)
+
+
+def a_payment_held(**changes: Any) -> PaymentHeld:
+    fields: dict[str, Any] = {"decision_id": DecisionId(an_id("decision")), "reason": HoldReason.account_missing}
+    return PaymentHeld(**fields | changes)
+
+
+def a_payment_rejected(name: str = "payment", **changes: Any) -> PaymentRejected:
+    payment = PaymentId(an_id(name))
+    fields: dict[str, Any] = {
+        "payment_id": payment,
+        "end_to_end_id": end_to_end_id(payment, 1),
+        "code": "AC04",
+        "reason": "the account is closed",
+    }
+    return PaymentRejected(**fields | changes)
+
+
+STORIES: dict[NoticeKind, tuple[Event, ...]] = {
+    NoticeKind.received: (),
+    NoticeKind.referred: (a_claim_referred(),),
+    NoticeKind.approved: (a_claim_approved(), a_payment_instructed()),
+    NoticeKind.partly_approved: (a_claim_partly_approved(), a_payment_instructed(amount=usd("900.00"))),
+    NoticeKind.decided_nil: (a_claim_decided_nil(),),
+    NoticeKind.denied: (a_claim_denied(),),
+    NoticeKind.paid: (a_claim_approved(), a_payment_instructed(), a_payment_confirmed()),
+    NoticeKind.payment_held: (a_claim_approved(), a_payment_held()),
+}
+"""The events after the report whose last one owes a notice of the kind."""
+
+
+def followed(events: Sequence[Event], rules: Rules | None = None) -> tuple[ClaimNotices, list[Notice]]:
+    """The claim after these events, and every notice they owe, each event under its own id."""
+    claim, owed = ClaimNotices(), list[Notice]()
+    for number, event in enumerate(events, start=1):
+        cause = Cause(EventId(an_id(f"event:{number}")), a_claim_id(), NOW)
+        claim, notice = follow(claim, event, cause, rules or the_rules())
+        owed += [notice] if notice is not None else []
+    return claim, owed
+
+
+def a_notice(kind: NoticeKind = NoticeKind.received, language: str = "en", **changes: Any) -> Notice:
+    """The notice of this kind as its default story owes it; changes are of the notice."""
+    _, owed = followed((a_claim_reported(language=language), *STORIES[kind]))
+    return owed[-1].model_copy(update=changes)
+
+
+def kinds_of(notices: Iterable[Notice]) -> list[str]:
+    return [notice.kind.value for notice in notices]

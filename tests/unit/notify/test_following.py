@@ -1,0 +1,200 @@
+"""Which events owe a notice, and which do not: one per decision, after booking, and only where there is news."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from schemas.assessment import ReferralReason
+from schemas.event import Event
+from schemas.ids import DecisionId, EventId, PaymentId, SubjectId, end_to_end_id
+from schemas.notify import NoticeKind
+from schemas.payment import HoldReason
+from services.notify.domain.following import HANDLED, Cause, follow, not_before
+from services.notify.domain.notices import MESSAGE_ID_HOST, ClaimNotices
+from tests.builders.events import (
+    REPORTED_AT,
+    a_claim_approved,
+    a_claim_id,
+    a_claim_referred,
+    a_claim_reported,
+    a_payment_confirmed,
+    a_payment_instructed,
+    a_sealed_party,
+    an_id,
+    usd,
+)
+from tests.builders.notices import (
+    NOW,
+    STORIES,
+    a_claim_denied,
+    a_claim_partly_approved,
+    a_notice,
+    a_payment_held,
+    a_payment_rejected,
+    followed,
+    kinds_of,
+    the_rules,
+)
+
+REPORT = a_claim_reported()
+APPROVED = a_claim_approved()
+PARTLY = a_claim_partly_approved()
+INSTRUCTED = a_payment_instructed()
+CONFIRMED = a_payment_confirmed()
+SECOND_TRY = a_payment_instructed(attempt=2, end_to_end_id=end_to_end_id(PaymentId(an_id("payment")), 2))
+ABOUT_PAYMENT = a_claim_referred(reasons=(ReferralReason.payment_rejected,), decision=None)
+
+
+@pytest.mark.parametrize(
+    "events, owed",
+    [
+        pytest.param([REPORT], ["received"], id="a report"),
+        pytest.param([REPORT, a_claim_referred()], ["received", "referred"], id="a referral"),
+        pytest.param([REPORT, APPROVED], ["received"], id="an approval alone: the money is not booked yet"),
+        pytest.param([REPORT, APPROVED, INSTRUCTED], ["received", "approved"], id="booked"),
+        pytest.param([REPORT, APPROVED, INSTRUCTED, CONFIRMED], ["received", "approved", "paid"], id="paid"),
+        pytest.param([REPORT, APPROVED, CONFIRMED, INSTRUCTED], ["received", "paid"], id="confirmed first: only paid"),
+        pytest.param([REPORT, PARTLY, INSTRUCTED], ["received", "partly_approved"], id="a reduction, booked"),
+        pytest.param(
+            [REPORT, PARTLY, CONFIRMED, INSTRUCTED],
+            ["received", "paid", "partly_approved"],
+            id="a reduction is explained even when paid first",
+        ),
+        pytest.param([REPORT, INSTRUCTED], ["received", "approved"], id="the approval was skipped by an operator"),
+        pytest.param([REPORT, CONFIRMED], ["received", "paid"], id="everything before the payment was skipped"),
+        pytest.param(
+            [REPORT, APPROVED, INSTRUCTED, CONFIRMED, CONFIRMED], ["received", "approved", "paid"], id="twice"
+        ),
+        pytest.param([REPORT, APPROVED, INSTRUCTED, SECOND_TRY], ["received", "approved"], id="instructed again"),
+        pytest.param([REPORT, a_claim_denied()], ["received", "denied"], id="a denial"),
+        pytest.param([REPORT, *STORIES[NoticeKind.decided_nil]], ["received", "decided_nil"], id="a nil decision"),
+        pytest.param([APPROVED, INSTRUCTED, CONFIRMED], [], id="the report was skipped: nobody to tell"),
+    ],
+)
+def test_events_owe_these_notices(events: list[Event], owed: list[str]) -> None:
+    _, notices = followed(events)
+
+    assert kinds_of(notices) == owed
+
+
+@pytest.mark.parametrize("reason", list(HoldReason))
+def test_a_hold_is_told_only_where_the_customer_can_do_something(reason: HoldReason) -> None:
+    _, notices = followed([REPORT, APPROVED, a_payment_held(reason=reason)])
+
+    told = reason in (HoldReason.account_missing, HoldReason.account_in_doubt)
+    assert kinds_of(notices) == (["received", "payment_held"] if told else ["received"])
+
+
+@pytest.mark.parametrize("code, told", [("AC04", True), ("AC01", True), ("AM04", False), ("NARR", False)])
+def test_a_rejection_is_told_where_the_account_is_the_reason(code: str, told: bool) -> None:
+    _, notices = followed([REPORT, APPROVED, INSTRUCTED, a_payment_rejected(code=code)])
+
+    assert kinds_of(notices)[2:] == (["payment_held"] if told else [])
+
+
+def test_who_was_asked_for_an_account_is_not_told_of_the_referral_it_causes() -> None:
+    _, notices = followed([REPORT, APPROVED, INSTRUCTED, a_payment_rejected(), ABOUT_PAYMENT])
+
+    assert kinds_of(notices) == ["received", "approved", "payment_held"]
+
+
+def test_a_referral_about_a_payment_is_told_when_nobody_was_asked_for_anything() -> None:
+    _, notices = followed([REPORT, APPROVED, INSTRUCTED, a_payment_rejected(code="AM04"), ABOUT_PAYMENT])
+
+    assert kinds_of(notices) == ["received", "approved", "referred"]
+
+
+def test_two_decisions_are_told_each_once() -> None:
+    first, second = DecisionId(an_id("first")), DecisionId(an_id("second"))
+    events = [
+        REPORT,
+        a_payment_instructed("one", decision_id=first),
+        a_payment_instructed("two", decision_id=second),
+        a_payment_instructed("three", decision_id=first),
+    ]
+
+    _, notices = followed(events)
+
+    assert [notice.decision_id for notice in notices[1:]] == [first, second]
+
+
+def test_a_message_id_follows_from_source_event_recipient_and_template_alone() -> None:
+    notice = a_notice(NoticeKind.paid)
+
+    same = a_notice(NoticeKind.paid, made_at=NOW + timedelta(days=1), amount=usd("1.00"), version=2, language="zh-CN")
+    others = [
+        a_notice(NoticeKind.paid, source_event_id=EventId(an_id("another"))),
+        a_notice(NoticeKind.paid, recipient=a_sealed_party(subject_id=SubjectId(an_id("somebody")))),
+        notice.model_copy(update={"kind": NoticeKind.approved}),
+    ]
+
+    assert same.message_id == notice.message_id
+    assert len({notice.message_id, *(one.message_id for one in others)}) == 4
+    assert notice.message_id == f"<{notice.notice_id}@{MESSAGE_ID_HOST}>"
+
+
+def test_a_notice_of_a_payment_waits_until_the_money_is_booked_whatever_our_clock_says() -> None:
+    late = a_payment_instructed(booked_at=NOW + timedelta(seconds=30))
+    notice = a_notice(NoticeKind.approved)
+
+    assert not_before(notice, late, the_rules()) == NOW + timedelta(seconds=30)
+    assert not_before(notice, INSTRUCTED, the_rules()) == NOW
+    assert not_before(notice, CONFIRMED, the_rules()) == NOW
+
+
+def test_an_approval_may_wait_for_the_bank_and_a_reduction_may_not() -> None:
+    rules = the_rules().model_copy(update={"approved_wait_seconds": 60})
+
+    assert not_before(a_notice(NoticeKind.approved), INSTRUCTED, rules) == NOW + timedelta(seconds=60)
+    assert not_before(a_notice(NoticeKind.partly_approved), INSTRUCTED, rules) == NOW
+
+
+def test_a_notice_names_day_and_deadline_in_the_zone_of_the_loss() -> None:
+    notice = a_notice(NoticeKind.received)
+
+    assert notice.loss_on == date(2012, 10, 29)
+    assert notice.by_on == date(2026, 1, 1) + timedelta(days=the_rules().kinds[NoticeKind.received].by_days)
+
+
+def test_an_unknown_zone_falls_back_to_utc() -> None:
+    claim, _ = followed([a_claim_reported(loss_zone="Mars/Olympus")])
+
+    assert claim.loss_on == date(2012, 10, 29)
+
+
+def test_an_event_that_changes_nothing_gives_back_the_same_claim() -> None:
+    claim, _ = followed([REPORT])
+    cause = Cause(EventId(an_id("referral")), a_claim_id(), NOW)
+
+    after, _ = follow(claim, a_claim_referred(), cause, the_rules())
+
+    assert after is claim
+
+
+def test_what_is_known_of_a_claim_survives_the_way_through_json() -> None:
+    claim, notices = followed([REPORT, PARTLY, INSTRUCTED, CONFIRMED])
+
+    assert ClaimNotices.model_validate_json(claim.model_dump_json(exclude_defaults=True)) == claim
+    assert all(type(one).model_validate_json(one.model_dump_json(exclude_none=True)) == one for one in notices)
+
+
+def test_decisions_and_payments_kept_of_a_claim_are_bounded() -> None:
+    events: list[Event] = [REPORT]
+    for number in range(150):
+        decision = DecisionId(an_id(f"decision:{number}"))
+        events.append(a_payment_instructed(f"payment:{number}", decision_id=decision, booked_at=REPORTED_AT))
+
+    claim, _ = followed(events)
+
+    assert (len(claim.payments), len(claim.announced)) == (100, 20)
+
+
+def test_the_stories_of_these_tests_cover_every_handled_type() -> None:
+    handled = {type(event) for events in STORIES.values() for event in events} | {
+        type(REPORT),
+        type(a_payment_rejected()),
+    }
+
+    assert handled == set(HANDLED)

@@ -1,1 +1,1 @@
-"""ops follows every claim: views and timelines from the events of all five writers, people's reviews, control of stages."""
+"""ops follows every claim: views and timelines from all events, people's reviews, and the hold on the stages."""

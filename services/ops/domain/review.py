@@ -21,6 +21,7 @@ class Refused:
 
 
 NOT_ALLOWED, CONFLICT, INCOMPLETE = "not-allowed", "conflict", "incomplete"
+ROLE_MISSING = Refused("role-missing", "only an adjuster or a manager may review a claim", NOT_ALLOWED)
 
 
 def check_referral(view: ClaimView, referral_event_id: EventId) -> Referral | Refused:
@@ -38,7 +39,7 @@ def check_referral(view: ClaimView, referral_event_id: EventId) -> Referral | Re
 def check_authority(staff: Staff, referral: Referral, verdict: Verdict, amount: Money | None) -> Refused | None:
     """None if the person may decide about what is at stake: the greatest of the proposal and the amount set."""
     if staff.review_role is None:
-        return Refused("role-missing", "only an adjuster or a manager may review a claim", NOT_ALLOWED)
+        return ROLE_MISSING
     if verdict is Verdict.approve and referral.payable is None:
         return Refused("nothing-proposed", "no amount could be computed: approve another amount, or deny", INCOMPLETE)
     computed = referral.computed

@@ -22,7 +22,7 @@ from services.ops.routes.answers import (
     entry_answer,
     summary_answer,
 )
-from services.ops.routes.web import answer, problems
+from services.ops.routes.web import answer, parameter, problems
 
 ClaimName = Annotated[
     str, Path(max_length=60, description="A claim's id or its reference", examples=["CF-7Q4N-0V2K-M8XD-3"])
@@ -79,7 +79,7 @@ def claim_routes(reader: ClaimReader) -> APIRouter:
     ) -> Response:
         """Claims in id order, of one state or all."""
         if state is not None and state not in STATES:
-            raise _parameter("state", "must be one of " + ", ".join(STATES))
+            raise parameter("state", "must be one of " + ", ".join(STATES))
         views = await reader.listed(state, _after(after), limit + 1)
         shown = tuple(claim_answer(view) for view in views[:limit])
         following = shown[-1].claim_id if len(views) > limit else None
@@ -106,9 +106,4 @@ def _after(text: str | None) -> ClaimId | None:
     try:
         return None if text is None else ClaimId(text)
     except ValueError:
-        raise _parameter("after", "must be a claim's id") from None
-
-
-def _parameter(name: str, rule: str) -> ProblemError:
-    errors = [{"parameter": name, "code": "not-allowed", "detail": rule}]
-    return ProblemError(422, "invalid-parameter", "a parameter does not fit; see errors", errors)
+        raise parameter("after", "must be a claim's id") from None

@@ -133,3 +133,39 @@ async def _http_problem(request: Request, raised: Exception) -> JSONResponse:
     }
     code, detail = words.get(raised.status_code, ("refused", "the request was refused"))
     return problem(raised.status_code, code, detail, headers=dict(raised.headers or {}))
+
+
+def parameter(name: str, rule: str) -> ProblemError:
+    """422 for a query parameter."""
+    errors = [{"parameter": name, "code": "not-allowed", "detail": rule}]
+    return ProblemError(422, "invalid-parameter", "a parameter does not fit; see errors", errors)
+
+
+PERSON_PARAMETER: dict[str, Any] = {
+    "name": PERSON_HEADER,
+    "in": "header",
+    "required": True,
+    "description": "Who is acting: an id in the file of people.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$"},
+    "example": "ada",
+}
+KEY_PARAMETER: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request under the same key is done once and answered the same.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "example": "review-1",
+}
+
+
+def takes(model: str, examples: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
+    """The description of a route whose body we read ourselves, within bounds."""
+    content = {
+        "schema": {"$ref": f"#/components/schemas/{model}"},
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }
+    return {
+        "parameters": list(parameters),
+        "requestBody": {"required": True, "content": {"application/json": content}},
+    }

@@ -1,0 +1,42 @@
+"""`python -m services.ops`: the ops service as a process; `... rebuild-views` drops the views, to be built again.
+
+Settings are CLAIMFLOW_* and CLAIMFLOW_OPS_*.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from hosting.exits import CannotStartError, Exit
+from hosting.process import run
+from hosting.settings import load_settings
+from messaging.crash_points import arm_from
+from services.ops.app import rebuild_views, start
+from services.ops.settings import OpsSettings
+
+
+def main(words: Sequence[str]) -> int:
+    """The exit code."""
+    if not words:
+        arm_from(os.environ)
+        return run("services.ops", start)
+    if list(words) == ["rebuild-views"]:
+        return _rebuild()
+    sys.stderr.write("services.ops: the only command is rebuild-views\n")
+    return Exit.usage
+
+
+def _rebuild() -> int:
+    import asyncio
+
+    try:
+        asyncio.run(rebuild_views(load_settings(OpsSettings, "ops")))
+    except CannotStartError as refused:
+        sys.stderr.write(f"services.ops: {refused}\n")
+        return refused.code
+    sys.stdout.write("services.ops: the views are empty; the service builds them again from the topics\n")
+    return Exit.done
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

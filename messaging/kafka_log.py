@@ -81,10 +81,13 @@ class KafkaLogInfo:
 
 
 class KafkaTail:
-    """A Tail over an aiokafka consumer without a group; it keeps no position and commits nothing."""
+    """A Tail over an aiokafka consumer without a group; it keeps no position and commits nothing.
 
-    def __init__(self, topics: Collection[str], settings: KafkaSettings) -> None:
-        self._topics, self._settings = tuple(topics), settings
+    `only_new`: begin at the end there is at the start.
+    """
+
+    def __init__(self, topics: Collection[str], settings: KafkaSettings, only_new: bool = False) -> None:
+        self._topics, self._settings, self._only_new = tuple(topics), settings, only_new
         self._client: AIOKafkaConsumer | None = None
         self._ends: dict[ClientPlace, int] = {}
 
@@ -97,7 +100,7 @@ class KafkaTail:
         info = await KafkaLogInfo(self._settings).partitions(self._topics)
         places = [ClientPlace(topic, number) for topic, count in info.items() for number in range(count)]
         client.assign(places)
-        await client.seek_to_beginning(*places)
+        await (client.seek_to_end if self._only_new else client.seek_to_beginning)(*places)
         self._ends = await client.end_offsets(places)
 
     async def stop(self) -> None:

@@ -8,4 +8,8 @@ COMMANDS = (
     "topics",
     "doctor",
     "config",
+    "demo",
+    "replay",
+    "verify",
+    "schemas",
 )

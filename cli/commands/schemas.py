@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from cli import schema_files
 
-app = typer.Typer(help="JSON Schema and AsyncAPI files: check them, write them.", no_args_is_help=True)
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="JSON Schema and AsyncAPI files: check them, write them.", no_args_is_help=True)
+    group.command("check")(check)
+    group.command("write")(write)
+    app.add_typer(group, name="schemas")
 
 
-@app.command()
 def check() -> None:
     """Say what differs from the committed files and whether it breaks readers; exit 1 if anything differs."""
+    from cli import schema_files
+
     for name, changes in schema_files.verdicts().items():
         for change in changes:
             typer.echo(f"{name}: {change}")
@@ -21,11 +26,12 @@ def check() -> None:
     raise typer.Exit(1 if differing else 0)
 
 
-@app.command()
 def write(
     force: bool = typer.Option(False, "--force", help="Also when a change breaks readers (never for a released type)."),
 ) -> None:
     """Write the generated files; refused, in words, when a change does not fit inside its major version."""
+    from cli import schema_files
+
     breaking = [
         f"{name}: {change}"
         for name, changes in schema_files.verdicts().items()

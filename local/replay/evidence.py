@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from hosting.database import open_engine
 from messaging.ports import Tail
 from messaging.record import Record
 from schemas.envelope import Envelope, EnvelopeError
+from schemas.money import Money
 from schemas.topics import STAGES, WRITERS, dead_letter_topic, service_of, status_topic, topic_of
 from simulators.bank.record import read_entries
 from simulators.journal import read_journal
@@ -202,8 +203,6 @@ async def read_ledger(database_url: str) -> list[Posting]:
 
 def amount_minor(money: Mapping[str, str]) -> tuple[int, str]:
     """Minor units and currency of an amount on the wire."""
-    from schemas.money import Money
-
     found = Money.of_text(money["amount"], money["currency"])
     return found.amount_minor, found.currency
 
@@ -214,11 +213,3 @@ def distinct(events: Iterable[Seen]) -> list[Seen]:
     for event in events:
         seen.setdefault(event.event_id, event)
     return list(seen.values())
-
-
-def now() -> datetime:
-    """The present instant, for journals."""
-    return datetime.now(UTC)
-
-
-SETTLE = timedelta(seconds=5)

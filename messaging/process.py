@@ -23,7 +23,7 @@ from hosting.settings import ProcessSettings
 from messaging.arrival import Decoder
 from messaging.control import Control, follow
 from messaging.kafka import KafkaLog, kafka_settings
-from messaging.ports import Clock, Fatal, Leave, Log, Store
+from messaging.ports import Clock, Fatal, Leave, Log, PublishFailed, Store
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
@@ -140,17 +140,26 @@ class StageProcess:
         while True:
             await self.clock.sleep(TICK_SECONDS)
             tick += 1
-            owned = self.runner.owned if self._engine is not None else None
-            if owned is None or owned:
-                await self.publisher.sweep(owned)
-            await self.runner.resume_due()
-            if tick % STATUS_TICKS == 0:
-                await self.status.report()
+            try:
+                await self._sweep_and_report(tick)
+            except PublishFailed:
+                # A stage without an engine serves callers: it must live to tell them that the log is away.
+                if self._engine is not None:
+                    raise
+                log.warning("the log does not acknowledge; what is stored is tried again", stage=self.stage.name)
             if tick % EXPIRE_TICKS == 0:
                 async with self.store.begin() as tx:
                     await self.tables.expire_answers(tx, self.clock.now() - ANSWERS_KEPT)
             if self._stalled():
                 raise Fatal(f"{self.stage.name}: {self.status.backlog} records wait and none is taken")
+
+    async def _sweep_and_report(self, tick: int) -> None:
+        owned = self.runner.owned if self._engine is not None else None
+        if owned is None or owned:
+            await self.publisher.sweep(owned)
+        await self.runner.resume_due()
+        if tick % STATUS_TICKS == 0:
+            await self.status.report()
 
     def _task(self, name: str, part: Awaitable[None]) -> None:
         async def guarded() -> None:

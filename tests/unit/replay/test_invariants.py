@@ -1,0 +1,232 @@
+"""The auditor: a good history passes, and each way of breaking a promise is found under its invariant's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.replay.evidence import Delivered, Evidence, Executed, Posting, take_event, take_other
+from local.replay.invariants import INVARIANTS, audit, standing
+from messaging.record import Record
+from schemas.assessment import ClaimDenied
+from schemas.envelope import Envelope
+from schemas.event import Event
+from schemas.ids import ClaimId, LedgerTransferId
+from schemas.topics import topic_of
+from tests.builders.events import (
+    REPORTED_AT,
+    a_claim_approved,
+    a_claim_closed,
+    a_claim_id,
+    a_claim_referred,
+    a_claim_registered,
+    a_claim_reported,
+    a_payment_confirmed,
+    a_payment_instructed,
+    a_person,
+    an_id,
+    on_the_wire,
+)
+
+CLAIM = a_claim_id(1)
+TRANSFER = LedgerTransferId(an_id("transfer"))
+BOOKED_AT = REPORTED_AT
+
+
+def a_record(event: Event, sequence: int, claim: ClaimId = CLAIM, **changes: Any) -> Record:
+    key, value, headers = on_the_wire(event, claim, sequence, **changes)
+    return Record(topic_of(event.WRITER), 0, sequence, 1_700_000_000_000 + sequence, key, value, headers)
+
+
+def a_paid_history() -> Evidence:
+    instructed = a_payment_instructed(ledger_transfer_id=TRANSFER, booked_at=BOOKED_AT)
+    confirmed = a_payment_confirmed(end_to_end_id=instructed.end_to_end_id, amount=instructed.amount)
+    evidence = Evidence(acknowledged={str(CLAIM): REPORTED_AT})
+    told = a_record(instructed, 1, after={"intake": 1, "assessment": 2})
+    for record in (
+        a_record(a_claim_reported(CLAIM), 1),
+        a_record(a_claim_registered(), 1),
+        a_record(a_claim_approved(), 2),
+        told,
+        a_record(confirmed, 2),
+        a_record(a_claim_closed(), 3),
+    ):
+        take_event(evidence, record)
+    minor = instructed.amount.amount_minor
+    evidence.postings = [
+        a_posting("instructed", "claims-payable", minor),
+        a_posting("instructed", "bank-clearing", -minor),
+        a_posting("paid", "bank-clearing", minor, "paid"),
+        a_posting("paid", "bank", -minor, "paid"),
+    ]
+    evidence.bank = [Executed(instructed.end_to_end_id, "executed", instructed.amount.to_text(), "USD")]
+    event_id = str(Envelope.from_headers(told.headers).id)
+    received_at = BOOKED_AT + timedelta(seconds=1)
+    evidence.mails = [Delivered("<1@example>", str(CLAIM), event_id, "approved", received_at)]
+    return evidence
+
+
+def a_posting(purpose: str, account: str, minor: int, transfer: str = "") -> Posting:
+    return Posting(transfer or str(TRANSFER), str(CLAIM), purpose, BOOKED_AT, account, "USD", minor)
+
+
+def test_a_paid_claim_told_once_breaks_nothing() -> None:
+    verdict = audit(a_paid_history())
+
+    assert verdict.findings == ()
+    assert verdict.counts["state closed"] == 1
+
+
+def test_second_copies_and_repeated_mails_are_counted_and_allowed() -> None:
+    evidence = a_paid_history()
+    evidence.events.append(evidence.events[0])
+    evidence.mails.append(evidence.mails[0])
+
+    verdict = audit(evidence)
+
+    assert verdict.holds
+    assert verdict.counts["second copies of events"] == verdict.counts["mail repeats"] == 1
+
+
+def lose_the_report(evidence: Evidence) -> None:
+    evidence.acknowledged[str(a_claim_id(2))] = REPORTED_AT
+
+
+def stop_half_way(evidence: Evidence) -> None:
+    del evidence.events[2:]
+    evidence.postings, evidence.bank, evidence.mails = [], [], []
+
+
+def pay_twice_at_the_bank(evidence: Evidence) -> None:
+    evidence.bank.append(evidence.bank[0])
+
+
+def pay_what_nobody_instructed(evidence: Evidence) -> None:
+    evidence.bank.append(Executed("f" * 32, "executed", "1.00", "USD"))
+
+
+def book_without_telling(evidence: Evidence) -> None:
+    evidence.postings += [
+        a_posting("instructed", "claims-payable", 5, "other"),
+        a_posting("instructed", "bank-clearing", -5, "other"),
+    ]
+
+
+def unbalance_a_transfer(evidence: Evidence) -> None:
+    evidence.postings[0] = evidence.postings[0]._replace(amount_minor=evidence.postings[0].amount_minor + 1)
+
+
+def let_the_bank_pay_more(evidence: Evidence) -> None:
+    evidence.bank[0] = evidence.bank[0]._replace(amount="999999.00")
+
+
+def forget_the_payment_in_the_ledger(evidence: Evidence) -> None:
+    evidence.postings = evidence.postings[:2]
+    evidence.bank = []
+
+
+def tell_before_the_booking(evidence: Evidence) -> None:
+    evidence.mails[0] = evidence.mails[0]._replace(received_at=BOOKED_AT - timedelta(seconds=1))
+
+
+def tell_under_two_message_ids(evidence: Evidence) -> None:
+    evidence.mails.append(evidence.mails[0]._replace(message_id="<2@example>"))
+
+
+def tell_of_nothing(evidence: Evidence) -> None:
+    evidence.mails.append(
+        evidence.mails[0]._replace(message_id="<3@example>", event_id="not-an-event", kind="referred")
+    )
+
+
+def swap_two_events(evidence: Evidence) -> None:
+    evidence.events[1], evidence.events[2] = evidence.events[2], evidence.events[1]
+
+
+def change_a_second_copy(evidence: Evidence) -> None:
+    evidence.events.append(evidence.events[0]._replace(digest=evidence.events[0].digest + 1))
+
+
+def follow_what_is_missing(evidence: Evidence) -> None:
+    evidence.events[3] = evidence.events[3]._replace(after={"ops": 1})
+
+
+def refuse_by_software(evidence: Evidence) -> None:
+    denied = ClaimDenied(person=a_person(), reason="r", clause_id="c", fact="f", appeal="a")
+    take_event(evidence, a_record(a_claim_reported(a_claim_id(3)), 1, a_claim_id(3)))
+    take_event(evidence, a_record(denied, 1, a_claim_id(3)))
+    take_event(evidence, a_record(a_claim_closed(outcome="denied", paid=None), 2, a_claim_id(3)))
+
+
+@pytest.mark.parametrize(
+    ("broken", "invariant"),
+    [
+        (lose_the_report, "I1"),
+        (stop_half_way, "I1"),
+        (pay_twice_at_the_bank, "I2"),
+        (pay_what_nobody_instructed, "I2"),
+        (book_without_telling, "I2"),
+        (unbalance_a_transfer, "I3"),
+        (let_the_bank_pay_more, "I3"),
+        (forget_the_payment_in_the_ledger, "I3"),
+        (tell_before_the_booking, "I4"),
+        (tell_under_two_message_ids, "I4"),
+        (tell_of_nothing, "I4"),
+        (swap_two_events, "I5"),
+        (change_a_second_copy, "I5"),
+        (follow_what_is_missing, "I5"),
+        (refuse_by_software, "I5"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_broken_promise_is_found(broken: Callable[[Evidence], None], invariant: str) -> None:
+    evidence = deepcopy(a_paid_history())
+
+    broken(evidence)
+
+    assert invariant in {finding.invariant for finding in audit(evidence).findings}
+    assert invariant in INVARIANTS
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([a_claim_reported(CLAIM)], "in_flight"),
+        ([a_claim_reported(CLAIM), a_claim_registered(), a_claim_referred()], "referred"),
+        ([a_claim_registered()], "in_flight"),
+    ],
+)
+def test_where_a_claim_stands_follows_from_its_events(events: list[Event], state: str) -> None:
+    evidence = Evidence()
+    numbers: dict[str, int] = {}
+    for event in events:
+        numbers[event.WRITER] = numbers.get(event.WRITER, 0) + 1
+        take_event(evidence, a_record(event, numbers[event.WRITER]))
+
+    assert standing(evidence.events) == state
+
+
+def test_a_parked_claim_is_not_lost_and_one_taken_up_again_is_no_longer_parked() -> None:
+    evidence = a_paid_history()
+    stop_half_way(evidence)
+    parked = Record("claims.payment.status.v1", 0, 0, 0, f"parked:payment:{CLAIM}".encode(), b"{}", ())
+
+    take_other(evidence, parked)
+    held = audit(evidence)
+    take_other(evidence, parked._replace(value=None))
+    lost = audit(evidence)
+
+    assert held.holds
+    assert not lost.holds
+
+
+def test_a_record_nobody_understands_is_named() -> None:
+    evidence = Evidence()
+
+    take_event(evidence, Record("claims.intake.v1", 3, 7, 0, b"k", b"v", ()))
+
+    assert evidence.unreadable == ["claims.intake.v1-3@7"]

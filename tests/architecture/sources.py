@@ -1,0 +1,45 @@
+"""The product's Python files as parsed trees, for the tidy rules."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("schemas", "hosting", "messaging", "privacy", "services", "simulators", "local", "cli", "benchmarks")
+
+
+@functools.cache
+def product_files() -> tuple[Path, ...]:
+    """Every module of the product, migrations left out: Alembic dictates their shape."""
+    found = (file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+    return tuple(sorted(file for file in found if "migrations" not in file.parts))
+
+
+@functools.cache
+def tree(file: Path) -> ast.Module:
+    """A file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def place(file: Path, node: ast.AST | None = None) -> str:
+    """Where to look, as path and line."""
+    line = f":{node.lineno}" if isinstance(node, ast.stmt | ast.expr) else ""
+    return f"{file.relative_to(ROOT).as_posix()}{line}"
+
+
+def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a file, nested ones too."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@functools.cache
+def tracked_files() -> tuple[Path, ...]:
+    """Every file under version control that is there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
+    return tuple(ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file())

@@ -14,7 +14,7 @@ from kafka import TopicPartition as AdminPlace
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
 
-from messaging.kafka_log import admin_client, described, log_ends
+from messaging.kafka_log import ask, described, log_ends
 from messaging.kafka_settings import KafkaSettings
 from messaging.record import Record, TopicPartition
 from schemas.topics import TopicSpec
@@ -71,30 +71,31 @@ class TopicAdmin:
 
     def plan(self, registry: Sequence[TopicSpec]) -> list[Change]:
         """What differs, in the registry's order; nothing once it has been applied."""
-        with admin_client(self._settings) as client:
-            return self._plan(client, registry)
+        return ask(self._settings, lambda client: self._plan(client, registry))
 
     def apply(self, registry: Sequence[TopicSpec]) -> list[Change]:
         """Makes the planned changes and returns them; makes none if one of them is refused."""
         by_name = {spec.name: spec for spec in registry}
-        with admin_client(self._settings) as client:
+
+        def make(client: Any) -> list[Change]:
             changes = self._plan(client, registry)
             refused = [change.words for change in changes if change.kind == "refused"]
             if refused:
                 raise AdminError("; ".join(refused))
             for change in changes:
                 self._make(client, change, by_name[change.topic])
-        return changes
+            return changes
+
+        return ask(self._settings, make)
 
     def describe(self, topics: Iterable[str]) -> list[TopicState]:
         """The topics among these that exist."""
-        with admin_client(self._settings) as client:
+
+        def look(client: Any) -> tuple[Any, Any, Any]:
             found = described(client, list(topics))
-            configs = _configs(client, found)
-            places = [
-                TopicPartition(name, number) for name in found for number in range(len(found[name]["partitions"]))
-            ]
-            ends = log_ends(client, places)
+            return found, _configs(client, found), log_ends(client, _places(found))
+
+        found, configs, ends = ask(self._settings, look)
         return [
             TopicState(
                 name=name,
@@ -109,25 +110,27 @@ class TopicAdmin:
 
     def lag(self, group: str, topics: Iterable[str]) -> list[Lag]:
         """Per partition. The commits are hints of the engines: the truth is the stage's positions in its database."""
-        with admin_client(self._settings) as client:
-            found = described(client, list(topics))
-            places = [
-                TopicPartition(name, number) for name in found for number in range(len(found[name]["partitions"]))
-            ]
-            ends = log_ends(client, places)
+
+        def look(client: Any) -> tuple[Any, Any]:
+            ends = log_ends(client, _places(described(client, list(topics))))
             try:
-                committed = client.list_group_offsets(group)[group]
+                return ends, client.list_group_offsets(group)[group]
             except GroupIdNotFoundError:
-                committed = {}
+                return ends, {}
+
+        ends, committed = ask(self._settings, look)
         offsets = {TopicPartition(place.topic, place.partition): held.offset for place, held in committed.items()}
-        return [Lag(place, offsets.get(place), ends[place][1]) for place in sorted(places)]
+        return [Lag(place, offsets.get(place), ends[place][1]) for place in sorted(ends)]
 
     def peek(self, place: TopicPartition, offset: int) -> Record:
         """The one record at this offset, undecoded."""
-        with admin_client(self._settings) as client:
+
+        def look(client: Any) -> tuple[int, int]:
             if place.topic not in described(client, [place.topic]):
                 raise AdminError(f"no topic {place.topic}")
-            first, end = log_ends(client, [place])[place]
+            return log_ends(client, [place])[place]
+
+        first, end = ask(self._settings, look)
         if not first <= offset < end:
             raise AdminError(f"{place.topic}-{place.partition} holds the offsets from {first} to {end - 1}")
         consumer = KafkaConsumer(

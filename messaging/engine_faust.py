@@ -234,7 +234,7 @@ class FaustEngine(EngineBase):
 
     async def deliver(self, app: StageApp, events: Sequence[Any]) -> None:
         """Hands the events of the present assignment to the feed, unless Faust has lost them to a rebalance since."""
-        while self.feed.paused() and self.sought:  # noqa: ASYNC110 - a pause is asked for, never announced
+        while self.feed.paused() and self.sought:
             await asyncio.sleep(PAUSE_SECONDS)
         generation = app.consumer_generation_id
         records = [_record(event.message) for event in events if event.message.generation_id == generation]

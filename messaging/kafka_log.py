@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from messaging.record import Record, TopicPartition
 
 T = TypeVar("T")
 TRIES = 3
+TRY_PAUSE_SECONDS = 1.0
 
 
 @contextmanager
@@ -30,6 +32,19 @@ def admin_client(settings: KafkaSettings) -> Iterator[Any]:
         yield client
     finally:
         client.close()
+
+
+def ask(settings: KafkaSettings, question: Callable[[Any], T]) -> T:
+    """The answer to a question asked through an admin client, once more after a fault that passes. Blocking."""
+    for attempt in range(TRIES):
+        try:
+            with admin_client(settings) as client:
+                return question(client)
+        except KafkaError as error:
+            if attempt == TRIES - 1 or not getattr(error, "retriable", False):
+                raise
+            time.sleep(TRY_PAUSE_SECONDS)
+    raise AssertionError("unreachable")
 
 
 def described(client: Any, topics: Collection[str]) -> dict[str, Mapping[str, Any]]:
@@ -68,16 +83,7 @@ class KafkaLogInfo:
         return found
 
     async def _ask(self, question: Callable[[Any], T]) -> T:
-        def ask() -> T:
-            with admin_client(self._settings) as client:
-                return question(client)
-
-        for _ in range(TRIES - 1):
-            try:
-                return await asyncio.to_thread(ask)
-            except KafkaError:
-                await asyncio.sleep(1)
-        return await asyncio.to_thread(ask)
+        return await asyncio.to_thread(ask, self._settings, question)
 
 
 class KafkaTail:

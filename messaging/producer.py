@@ -70,6 +70,9 @@ class KafkaProducer:
             if getattr(error, "retriable", False) or isinstance(error, UnknownTopicOrPartitionError):
                 raise PublishFailed(f"not acknowledged: {type(error).__name__}") from error
             raise Fatal(f"the producer cannot go on: {type(error).__name__}") from error
+        except AssertionError as error:
+            # The client's way of saying so; partitions are never added to a topic of ours.
+            raise Fatal("a record names a partition that its topic does not have") from error
         finally:
             for future in acknowledged:
                 _forget(future)

@@ -13,14 +13,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlalchemy import text
+
 from messaging.arrival import Decoder
 from messaging.memory_log import MemoryEngine, MemoryLog
+from messaging.ports import Store
 from messaging.publishing import Publisher
 from messaging.record import Outgoing, partition_of
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
 from messaging.store_memory import MemoryStore
+from messaging.store_sql import SqlStore
+from messaging.tables import Tables
 from messaging.tables_memory import MemoryTables
+from messaging.tables_sql import SqlTables
 from messaging.work import Dispatcher
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer
@@ -29,12 +35,14 @@ from schemas.ids import ClaimId, SubjectId
 from schemas.party import Account, Party, SealedParty
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.payment.adapters.files_memory import FileBookMemory
+from services.payment.adapters.files_sql import FileBookSql
 from services.payment.adapters.ledger_memory import LedgerBookMemory
+from services.payment.adapters.ledger_sql import LedgerBookSql
 from services.payment.adapters.payment_gateway_http import order_on_the_wire, replies_in
-from services.payment.app import memory_payment_stage
+from services.payment.app import payment_stage
 from services.payment.domain.bank import BankOrder, BankReply, CreditTransfer, InDoubt, NotSent
 from services.payment.domain.files import ClaimFile
-from services.payment.ports import PaymentGateway
+from services.payment.ports import FileBook, LedgerBook, PaymentGateway
 from simulators.bank.book import Book
 from tests.builders.events import (
     REPORTED_AT,
@@ -130,14 +138,17 @@ class PaymentHouse:
         gateway: PaymentGateway | None = None,
         clock: SteppedClock | None = None,
         sealer: Sealer | None = None,
-        at_commit: Callable[[Literal["before", "after"]], None] = lambda _: None,
+        database: SqlStore | None = None,
     ) -> None:
+        """Over the store in memory, or over a migrated PostgreSQL database."""
         self.clock = clock or SteppedClock()
         self.bank = BankInProcess(self.clock)
         self.sealer = sealer or memory_sealer(random.Random(7).randbytes)
-        self.store = MemoryStore(at_commit)
+        self.memory, self.database = MemoryStore(), database
+        self.store: Store = database or self.memory
         self.log = MemoryLog(PARTITIONS, self.clock)
-        self.files, self.ledger = FileBookMemory(), LedgerBookMemory()
+        self.files: FileBook = FileBookSql() if database else FileBookMemory()
+        self.ledger: LedgerBook = LedgerBookSql() if database else LedgerBookMemory()
         self.gateway = gateway or self.bank
         self._tokens = random.Random(11)
         self._sequences: dict[tuple[ClaimId, str], int] = {}
@@ -148,8 +159,8 @@ class PaymentHouse:
 
     async def restart(self) -> None:
         """A new process over the same database and log."""
-        self.stage = memory_payment_stage(self.gateway, self.sealer)
-        tables = MemoryTables(self.stage.name)
+        self.stage = payment_stage(self.files, self.ledger, self.gateway, self.sealer)
+        tables: Tables = SqlTables(self.stage.name) if self.database else MemoryTables(self.stage.name)
         publisher = Publisher(tables, self.store, self.log.producer(), self.clock)
         decoder = Decoder(self.stage, {topic_of(writer): writer for writer in WRITERS}, EVENT_TYPES)
         self.runner = runner = StageRunner(
@@ -200,6 +211,8 @@ class PaymentHouse:
     async def pending(self) -> int:
         """Work rows that are left."""
         async with self.store.begin() as tx:
+            if self.database:
+                return int(await tx.connection.scalar(text("SELECT count(*) FROM runner_work")))
             return len(tx.table(f"runner_work:{self.stage.name}"))
 
     async def file(self, claim: ClaimId | None = None) -> ClaimFile:
@@ -212,7 +225,7 @@ class PaymentHouse:
 
     def told(self, kind: type[Event] | None = None) -> list[Any]:
         """Payment's events as they lie on the log, each id once: a late second copy is no second event."""
-        by_id = {}
+        by_id: dict[bytes, Event] = {}
         for record in self.log.records(topic_of("payment")):
             headers = dict(record.headers)
             assert record.value is not None

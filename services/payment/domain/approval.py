@@ -120,7 +120,7 @@ def _instructed(file: ClaimFile, payment: Payment, now: datetime) -> tuple[Outco
         instruction_id=instruction.instruction_id,
         end_to_end_id=instruction.end_to_end_id,
         attempt=instruction.attempt,
-        ledger_transfer_id=transfers[1].transfer_id,
+        ledger_transfer_id=transfers[2].transfer_id,
         booked_at=now,
     )
     order = BankOrder(

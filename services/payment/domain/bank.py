@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -37,7 +37,7 @@ class CreditTransfer:
     end_to_end_id: str
     amount: Money
     reference: str
-    account: Account
+    account: Account = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

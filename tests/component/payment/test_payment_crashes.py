@@ -80,11 +80,11 @@ async def test_a_crash_around_any_commit_pays_once(moment: Literal["before", "af
     crashed = 0
     for nth in range(1, 100):
         async with a_payment_house() as house:
-            house.store.at_commit = only(moment, crash_at(nth))
+            house.memory.at_commit = only(moment, crash_at(nth))
 
             crashes = await run_through_the_crash(house)
 
-            house.store.at_commit = lambda _: None
+            house.memory.at_commit = lambda _: None
             await assert_paid_once(house)
         if not crashes:
             break

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from privacy.wiring import memory_sealer_with_ring
 from schemas.assessment import Override, ReserveLine
 from schemas.ids import end_to_end_id
 from schemas.money import Money
 from schemas.party import Account
 from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentInstructed, PaymentRejected
+from services.payment.domain.bank import BankReply, CreditTransfer
 from services.payment.domain.files import PaymentStatus
 from tests.builders.events import (
     a_claim_approved,
@@ -19,9 +23,10 @@ from tests.builders.events import (
     a_claim_reported,
     a_decision,
     a_person,
+    an_id,
     usd,
 )
-from tests.builders.payments import Fate, PaymentHouse, a_party, a_payment_house
+from tests.builders.payments import BankInProcess, Fate, PaymentHouse, SteppedClock, a_party, a_payment_house
 
 pytestmark = pytest.mark.asyncio
 
@@ -268,3 +273,62 @@ async def _paid_otherwise(house: PaymentHouse, one: str, amount: Money) -> None:
     [effect] = house.stage.effects
     await house.dispatcher.step(effect)
     house.bank.fate = lambda: "answered"
+
+
+async def test_a_payee_erased_before_sending_is_held_and_the_totals_stay() -> None:
+    sealer, ring = memory_sealer_with_ring(random.Random(5).randbytes)
+    async with a_payment_house(sealer=sealer) as house:
+        await house.report_and_approve()
+        await house.engine.run_dry()
+        await ring.destroy(an_id("subject:reporter"), house.clock.now())
+
+        await house.settle()
+
+        assert [held.reason for held in house.told(PaymentHeld)] == [HoldReason.payee_erased]
+        assert len(house.bank.book) == 0
+        assert (await house.totals())["claims-payable", "USD"] == -120_000
+
+
+async def test_a_payee_erased_while_in_doubt_is_still_confirmed_by_the_banks_record() -> None:
+    sealer, ring = memory_sealer_with_ring(random.Random(5).randbytes)
+    async with a_payment_house(sealer=sealer) as house:
+        house.bank.fate = lambda: "lost after"
+        await house.report_and_approve()
+        await house.engine.run_dry()
+        await house.dispatcher.step(house.stage.effects[0])
+        await ring.destroy(an_id("subject:reporter"), house.clock.now())
+        house.bank.fate = lambda: "answered"
+
+        await house.settle()
+
+        assert len(house.told(PaymentConfirmed)) == 1 and not house.told(PaymentHeld)
+
+
+class BankThatOutlastsTheLease(BankInProcess):
+    """While the first request is with the bank, its lease ends and a second process takes the same work up."""
+
+    successor: Callable[[], Awaitable[int]] | None = None
+
+    async def instruct_many(self, orders: Sequence[CreditTransfer]) -> list[BankReply]:
+        successor, self.successor = self.successor, None
+        replies = await super().instruct_many(orders)
+        if successor is not None:
+            self._clock.advance(timedelta(seconds=91))
+            await successor()
+        return replies
+
+
+async def test_a_process_whose_lease_ended_during_the_call_records_nothing_any_more() -> None:
+    clock = SteppedClock()
+    bank = BankThatOutlastsTheLease(clock)
+    async with a_payment_house(gateway=bank, clock=clock) as house:
+        await house.report_and_approve()
+        await house.engine.run_dry()
+        [effect] = house.stage.effects
+        bank.successor = partial(house.dispatcher.step, effect)
+
+        taken = await house.dispatcher.step(effect)
+
+        assert taken == 1 and await house.pending() == 0
+        assert len(bank.executed) == len(house.told(PaymentConfirmed)) == 1
+        assert await house.totals() == {("claims-incurred", "USD"): 120_000, ("bank", "USD"): -120_000}

@@ -19,6 +19,8 @@ PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.25, 10.0
 STEADY_SECONDS = 30.0
 """After so long without dying the pauses begin anew."""
 
+SAID_MAX = 300
+
 Say = Callable[[str], None]
 
 
@@ -48,7 +50,7 @@ class Child:
             pause = PAUSE_SECONDS_FIRST if time.monotonic() - born > STEADY_SECONDS else pause
             self._restarts += 1
             self._write(None)
-            self._say(f"{self.launch.name} ended with code {self._last_exit}; starting it again in {pause:g} s")
+            self._say(f"{self._why(f'ended with code {self._last_exit}')}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
 
@@ -105,7 +107,7 @@ class Child:
         write_json(self._home.run / f"{self.launch.name}.json", state)
 
     def _why(self, what: str) -> str:
-        said = processes.last_lines(self.launch.log, 1) or "it said nothing"
+        said = processes.last_lines(self.launch.log, 1)[:SAID_MAX] or "it said nothing"
         return f"{self.launch.name} {what}: {said} (its log: {self.launch.log})"
 
 

@@ -51,7 +51,7 @@ class DockerBroker:
     """Apache Kafka in a container on a host port that stays the same over kill and restart."""
 
     def __init__(self, image: str = KAFKA_IMAGE) -> None:
-        self._image = image
+        self.image = image
         self._container: Any = None
         self._host, self._port = ports.LOOPBACK, 0
 
@@ -88,7 +88,7 @@ class DockerBroker:
             from testcontainers.core.container import DockerContainer
 
             self._port = ports.free_port()
-            container = DockerContainer(self._image, labels=LABELS)
+            container = DockerContainer(self.image, labels=LABELS)
             self._host = _reachable(container.get_docker_client().host())
             container.with_bind_ports(_CLIENT_PORT, self._port)
             container.with_envs(**kafka_environment(self._host, self._port))
@@ -97,7 +97,7 @@ class DockerBroker:
         elif not self.running:
             self._container.get_wrapped_container().start()
         if not processes.wait_until(self._serves, READY_SECONDS_MAX, 0.2):
-            raise LocalError(f"the broker of image {self._image} did not serve", "see docker logs of the container")
+            raise LocalError(f"the broker of image {self.image} did not serve", "see docker logs of the container")
         return self.bootstrap
 
     def stop(self) -> None:
@@ -125,7 +125,7 @@ class DockerDatabase:
     """PostgreSQL in a container on a host port that stays the same over kill and restart."""
 
     def __init__(self, image: str = POSTGRES_IMAGE) -> None:
-        self._image = image
+        self.image = image
         self._container: Any = None
         self._server: PostgresServer | None = None
 
@@ -142,7 +142,7 @@ class DockerDatabase:
 
             password, port = secrets.token_hex(24), ports.free_port()
             container = PostgresContainer(
-                self._image, username="postgres", password=password, dbname="postgres", driver=None, labels=LABELS
+                self.image, username="postgres", password=password, dbname="postgres", driver=None, labels=LABELS
             )
             container.with_bind_ports(_POSTGRES_PORT, port)
             self._container = container
@@ -152,7 +152,7 @@ class DockerDatabase:
         else:
             self._container.get_wrapped_container().start()
         if not processes.wait_until(self._serves, READY_SECONDS_MAX, 0.2):
-            raise LocalError(f"the database of image {self._image} did not serve", "see docker logs of the container")
+            raise LocalError(f"the database of image {self.image} did not serve", "see docker logs of the container")
         return self._server
 
     def stop(self) -> None:

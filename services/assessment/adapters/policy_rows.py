@@ -10,7 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.money import Money, MoneyError
@@ -24,7 +24,16 @@ _AMOUNT = r"^[0-9]{1,15}(\.[0-9]{1,4})?$"
 
 _Text = Annotated[str, Field(min_length=1, max_length=64)]
 _Amount = Annotated[str, Field(pattern=_AMOUNT)]
-_Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+def _text_only(value: Any) -> Any:
+    """Pydantic alone would also take a number, as Unix time."""
+    if not isinstance(value, str) or len(value) > 40 or "-" not in value:
+        raise ValueError("an instant is RFC 3339 text")
+    return value
+
+
+_Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_only)]
 
 
 class _Strict(BaseModel):

@@ -74,7 +74,7 @@ class Referral:
 
     event_id: EventId
     reasons: tuple[ReferralReason, ...]
-    decision: Decision | None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

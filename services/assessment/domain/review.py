@@ -78,10 +78,10 @@ def _approve(
     policy: PolicySnapshot,
     cause_id: UUID,
 ) -> Decided:
-    if _OF_PAYMENT.intersection(reasons):
-        # The same decision again: a payment that failed is taken up once more and never becomes a second one.
-        return _pay(state, proposed, event, policy, cause_id)
     decision_id = DecisionId.of(cause_id, DECISION_NAME)
+    if _OF_PAYMENT.intersection(reasons):
+        # Approved once already, for the same amount: a new decision lets payment replace what failed, never add to it.
+        return _pay(state, proposed.model_copy(update={"decision_id": decision_id}), event, policy, cause_id)
     if not proposed.payable:
         decided = _decided(proposed, decision_id, DecisionKind.nil)
         nil = ClaimDecidedNil(decision=decided, person=event.person, reason=event.reason)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,12 +22,14 @@ from messaging.publishing import Publisher, Recorder
 from messaging.record import Outgoing, Record
 from messaging.store_memory import CommitUnknown, MemoryStore
 from messaging.tables_memory import MemoryTables
+from privacy.key_ring_memory import MemoryKeyRing
 from privacy.sealing import Sealer
-from privacy.wiring import memory_sealer
+from privacy.wiring import memory_sealer_with_ring
 from schemas.event import decode
 from schemas.intake import ClaimReported
 from services.intake.app import create_app, intake_stage, memory_intake
 from services.intake.handlers import Intake, Limits
+from services.intake.ports import Sealing
 
 PARTITIONS = 4
 TOPIC = "claims.intake.v1"
@@ -47,6 +50,7 @@ class SteppedClock:
 
     async def sleep(self, seconds: float) -> None:
         self.instant += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
 
 
 class Wire:
@@ -91,14 +95,17 @@ class Life:
 
 @dataclass(slots=True)
 class World:
-    """What outlives the process."""
+    """What outlives the process. `sealing` takes the place of the sealer, for a test that makes it fail."""
 
     clock: SteppedClock = field(default_factory=SteppedClock)
     store: MemoryStore = field(default_factory=MemoryStore)
-    sealer: Sealer = field(default_factory=lambda: memory_sealer(random.Random(20260102).randbytes))
+    sealer: Sealer = field(init=False)
+    sealing: Sealing | None = None
+    ring: MemoryKeyRing = field(init=False)
     log: MemoryLog = field(init=False)
 
     def __post_init__(self) -> None:
+        self.sealer, self.ring = memory_sealer_with_ring(random.Random(20260102).randbytes)
         self.log = MemoryLog(PARTITIONS, self.clock)
 
     @asynccontextmanager
@@ -108,7 +115,7 @@ class World:
         stage, tables, wire = intake_stage(), MemoryTables("intake"), Wire(self.log)
         publisher = Publisher(tables, self.store, wire, self.clock)
         recorder = Recorder(stage, tables, self.clock, PARTITIONS)
-        intake = memory_intake(self.store, tables, self.sealer, recorder, publisher, self.clock, limits)
+        intake = memory_intake(self.store, tables, self.sealing or self.sealer, recorder, publisher, self.clock, limits)
         app = create_app(intake, self.clock.now, lambda: OK, lambda: OK, requests_max, bulk_requests_max)
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:

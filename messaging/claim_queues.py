@@ -129,11 +129,10 @@ class ClaimQueues:
         async with self.store.begin() as tx:
             row = (await self.tables.lock_claims(tx, claim_of(claim_id, self._partitions)))[claim_id]
             entries = (await self.tables.queue(tx, [claim_id], QUEUE_MAX)).get(claim_id, [])
-        for entry in entries:
-            envelope = self._decoder.decode(entry.record).envelope
-            if envelope is not None and (missing := row.missing(envelope, self.stage.reads)):
-                return missing
-        return "nothing"
+        envelopes = [self._decoder.decode(entry.record).envelope for entry in entries]
+        there = {f"{one.writer}:{one.sequence}" for one in envelopes if one is not None}
+        needed = (row.missing(one, self.stage.reads) for one in envelopes if one is not None)
+        return next((name for name in needed if name is not None and name not in there), "nothing")
 
     # ---- draining
 

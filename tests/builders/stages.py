@@ -122,14 +122,23 @@ class Toy:
 @asynccontextmanager
 async def sql_store(url: str, pool_size: int = 5) -> AsyncIterator[SqlStore]:
     """A store with the runner's tables, empty, and the toy's."""
-    engine = create_async_engine(url, pool_size=pool_size)
-    async with engine.begin() as connection:
-        for statement in (*RUNNER_DROPS, "DROP TABLE IF EXISTS toy", *RUNNER_TABLES, _TOY):
-            await connection.execute(text(statement))
+    store = SqlStore(create_async_engine(url, pool_size=pool_size))
     try:
-        yield SqlStore(engine)
+        yield await emptied(store)
     finally:
-        await engine.dispose()
+        await store.engine.dispose()
+
+
+async def emptied(store: Any) -> Any:
+    """The store as on its first day; a new one in memory."""
+    if isinstance(store, MemoryStore):
+        return MemoryStore()
+    async with store.engine.begin() as connection:
+        made = (await connection.execute(text("SELECT to_regclass('toy')"))).scalar_one() is not None
+        tables = (*(drop.split()[-1] for drop in RUNNER_DROPS), "toy")
+        for statement in [f"DELETE FROM {table}" for table in tables] if made else (*RUNNER_TABLES, _TOY):
+            await connection.execute(text(statement))
+    return store
 
 
 class Running:

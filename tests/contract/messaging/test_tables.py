@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from local.database import PostgresServer
 from messaging.ports import Store
 from messaging.record import Record, TopicPartition
 from messaging.rows import Answer, Block, ClaimRow, DeadLetter, Position, WorkRow
@@ -28,12 +29,19 @@ LATER = NOW + timedelta(hours=1)
 CLAIM, NEIGHBOUR = sorted([a_claim_id(1), a_claim_id(2)])
 
 
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """One database for the module; each test empties it."""
+    yield postgres.create_database("tables_suite")
+    postgres.drop_database("tables_suite")
+
+
 @pytest.fixture(params=["memory", pytest.param("sql", marks=pytest.mark.database)])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore()
         return
-    async with sql_store(request.getfixturevalue("database_url")) as made:
+    async with sql_store(request.getfixturevalue("database")) as made:
         yield made
 
 

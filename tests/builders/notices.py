@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from messaging.stage import WorkItem
+from privacy.sealing import Sealer
 from schemas.assessment import (
     ClaimDecidedNil,
     ClaimDenied,
@@ -17,8 +19,9 @@ from schemas.assessment import (
     ReserveLine,
 )
 from schemas.event import Event
-from schemas.ids import DecisionId, EventId, PaymentId, end_to_end_id
+from schemas.ids import DecisionId, EventId, PaymentId, SubjectId, end_to_end_id
 from schemas.notify import NoticeKind
+from schemas.party import Party, SealedParty
 from schemas.payment import HoldReason, PaymentHeld, PaymentRejected
 from services.notify.adapters.text_files import load_letters, load_rules
 from services.notify.domain.following import Cause, follow
@@ -137,3 +140,21 @@ def a_notice(kind: NoticeKind = NoticeKind.received, language: str = "en", **cha
 
 def kinds_of(notices: Iterable[Notice]) -> list[str]:
     return [notice.kind.value for notice in notices]
+
+
+def a_party(**changes: Any) -> Party:
+    fields: dict[str, Any] = {"name": "Ada Example", "email": "ada@example.org"}
+    return Party(**fields | changes)
+
+
+async def sealed(sealer: Sealer, party: Party | None = None, name: str = "ada") -> SealedParty:
+    """The party under a key of the sealer's ring."""
+    [box] = await sealer.seal_many([(SubjectId(an_id(f"subject:{name}")), party or a_party())])
+    assert isinstance(box, SealedParty)
+    return box
+
+
+def an_item(notice: Notice, attempt: int = 1) -> WorkItem:
+    """The leased work row of a notice."""
+    payload = notice.model_dump(mode="json", exclude_none=True)
+    return WorkItem(notice.notice_id, "mail", notice.claim_id, payload, attempt, notice.made_at)

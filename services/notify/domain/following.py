@@ -39,6 +39,18 @@ from services.notify.domain.rules import Rules
 _ABOUT_PAYMENT = frozenset({ReferralReason.payment_rejected, ReferralReason.payment_held})
 
 
+_READ_IN_ORDER = (
+    NoticeKind.received,
+    NoticeKind.referred,
+    NoticeKind.denied,
+    NoticeKind.decided_nil,
+    NoticeKind.partly_approved,
+    NoticeKind.approved,
+    NoticeKind.payment_held,
+    NoticeKind.paid,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """The event a notice would follow from, and when it is handled."""
@@ -57,12 +69,15 @@ def follow(state: ClaimNotices, event: Event, cause: Cause, rules: Rules) -> Fol
 
 
 def not_before(notice: Notice, event: Event, rules: Rules) -> datetime:
-    """When the notice may go out: never before the money is booked."""
+    """When the notice may go out: never before the money is booked.
+
+    Notices owed at one instant come due microseconds apart, in the order they are read in.
+    """
+    due_at = notice.made_at - timedelta(microseconds=len(_READ_IN_ORDER) - _READ_IN_ORDER.index(notice.kind))
     if not isinstance(event, PaymentInstructed):
-        return notice.made_at
-    earliest = max(notice.made_at, event.booked_at)
+        return due_at
     wait = rules.approved_wait_seconds if notice.kind is NoticeKind.approved else 0
-    return earliest + timedelta(seconds=wait)
+    return max(due_at, event.booked_at) + timedelta(seconds=wait)
 
 
 def _reported(state: ClaimNotices, event: ClaimReported, cause: Cause, rules: Rules) -> Followed:

@@ -7,7 +7,6 @@ import email.policy
 import re
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -27,7 +26,7 @@ HEADERS = """Date From Reply-To To Message-ID Subject MIME-Version Content-Type 
 
 
 def parsed(content: bytes) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(content, policy=email.policy.default))
+    return email.message_from_bytes(content, policy=email.policy.default)
 
 
 def body_of(mail: EmailMessage) -> str:

@@ -1,0 +1,296 @@
+"""The real notify stage over a log in memory: people are told once, after booking, whatever is repeated or killed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from messaging import crash_points
+from schemas.notify import NoticeFailed, NoticeFailure, NoticeSent
+from services.notify.adapters.smtp import SmtpChannel
+from services.notify.ports import Delivery, OutgoingMail, Taken
+from simulators.mail.app import serve
+from simulators.mail.message import parse_mail
+from simulators.mail.record import FILE_NAME, read_mails
+from tests.builders.events import a_claim_id
+from tests.builders.notices import a_party
+from tests.builders.notify_house import NotifyHouse, kinds_told
+from tests.builders.stages import Crash
+
+POINTS = """
+    batch.received decoded handler.returned answer.commit answer.committed input.ack
+    dispatch.claimed channel.send channel.accepted
+    outcome.recorded publish.send publish.acked published.mark published.marked outcome.marked
+""".split()
+OUTAGE = Delivery(Taken.later, "unavailable")
+
+
+@pytest.fixture(autouse=True)
+def _disarmed() -> Iterator[None]:
+    yield
+    crash_points.disarm()
+
+
+@asynccontextmanager
+async def a_house(mail: bool = True) -> AsyncIterator[NotifyHouse]:
+    house = NotifyHouse("memory" if mail else None)
+    await house.restart()
+    yield house
+
+
+async def tell_a_story(house: NotifyHouse, number: int = 1) -> None:
+    """Reported, approved, instructed, paid."""
+    await house.report(number)
+    house.approve(number)
+    house.instruct(number)
+    house.confirm(number)
+
+
+async def test_a_claim_that_takes_its_time_is_told_of_three_times() -> None:
+    async with a_house() as house:
+        await house.report()
+        await house.settle()
+        house.approve()
+        await house.settle()
+        house.instruct()
+        await house.settle()
+        house.confirm()
+        await house.settle()
+
+        told = house.told()
+
+    assert kinds_told(told) == ["received", "approved", "paid"]
+    assert all(isinstance(event, NoticeSent) for event in told)
+    assert set(house.mails().values()) == {1}
+    subjects = [parse_mail(kept.mail.content).subject.split()[-1] for kept in house.mailbox.kept]
+    assert subjects[1:] == ["approved", "paid"]
+
+
+async def test_an_approval_that_the_bank_overtook_is_left_out() -> None:
+    async with a_house() as house:
+        await tell_a_story(house)
+        await house.settle()
+
+        assert kinds_told(house.told()) == ["received", "paid"]
+
+
+async def test_each_is_told_in_the_language_of_the_claim() -> None:
+    async with a_house() as house:
+        await house.report(1, "zh-CN", a_party(name="王小明"))
+        await house.report(2, "en")
+        await house.settle()
+
+        bodies = [parse_mail(kept.mail.content).body for kept in house.mailbox.kept]
+
+    assert sorted(body.split("\n")[0] for body in bodies) == ["Dear Ada Example,", "尊敬的王小明："]
+
+
+async def test_every_event_told_again_sends_nothing_again() -> None:
+    async with a_house() as house:
+        await tell_a_story(house)
+        await house.settle()
+        house.tell_again()
+        await house.settle()
+
+        assert kinds_told(house.told()) == ["received", "paid"]
+        assert set(house.mails().values()) == {1}
+
+
+async def test_events_that_arrive_before_their_cause_are_told_in_turn() -> None:
+    async with a_house() as house:
+        house.approve()
+        house.instruct()
+        await house.settle()
+        assert house.told() == []
+
+        await house.report()
+        await house.settle()
+
+        assert kinds_told(house.told()) == ["received", "approved"]
+
+
+async def test_with_the_mail_channel_off_events_are_followed_and_no_work_is_made() -> None:
+    async with a_house(mail=False) as house:
+        await tell_a_story(house)
+        await house.settle()
+
+        async with house.store.begin() as tx:
+            followed, work = dict(tx.table("notify_claims")), dict(tx.table("runner_work:notify"))
+
+    assert house.told() == [] and work == {}
+    assert len(followed[a_claim_id()].confirmed()) == 1
+
+
+async def test_an_erased_person_is_not_told_and_that_is_told() -> None:
+    async with a_house() as house:
+        reporter = await house.report()
+        await house.ring.destroy(reporter.subject_id, house.clock.now())
+        await house.settle()
+
+        [failed] = house.told()
+
+    assert isinstance(failed, NoticeFailed) and failed.reason is NoticeFailure.recipient_erased
+    assert not house.mailbox.kept
+
+
+async def test_an_outage_of_an_hour_ends_with_one_mail_each() -> None:
+    async with a_house() as house:
+        house.mailbox.fault = lambda mail: OUTAGE
+        for number in range(1, 31):
+            await house.report(number)
+        for _ in range(12):
+            await house.settle()
+            house.clock.advance(300)
+        assert house.told() == []
+
+        house.mailbox.fault = lambda mail: None
+        for _ in range(3):
+            house.clock.advance(3600)
+            await house.settle()
+
+        assert len(house.told()) == 30
+        assert len(house.mails()) == 30 and set(house.mails().values()) == {1}
+
+
+async def test_a_server_that_never_comes_back_ends_in_expiry_and_blocks_nothing() -> None:
+    async with a_house() as house:
+        house.mailbox.fault = lambda mail: OUTAGE if mail.address.startswith("slow@") else None
+        await house.report(1, party=a_party(email="slow@example.org"))
+        await house.report(2)
+        await house.settle()
+        assert kinds_told(house.told()) == ["received"]
+
+        for _ in range(200):
+            house.clock.advance(timedelta(hours=1).total_seconds())
+            await house.settle()
+
+        failed = [event for event in house.told() if isinstance(event, NoticeFailed)]
+
+    assert [event.reason for event in failed] == [NoticeFailure.expired]
+    assert failed[0].attempt > 100
+
+
+def crash_at(nth: int) -> Callable[[object], None]:
+    left = nth
+
+    def hook(_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Crash
+
+    return hook
+
+
+async def run_through_crashes(house: NotifyHouse, claims: int = 3) -> int:
+    """Runs to the end, with a restart after each crash; the number of crashes."""
+    for number in range(1, claims + 1):
+        await tell_a_story(house, number)
+    crashes = 0
+    while True:
+        try:
+            await house.restart()
+            await house.settle()
+        except Crash:
+            crashes += 1
+        else:
+            return crashes
+
+
+def assert_told_once(house: NotifyHouse, claims: int = 3) -> None:
+    told = house.told()
+    assert sorted(kinds_told(told)) == ["paid"] * claims + ["received"] * claims
+    ids = [event.message_id for event in told if isinstance(event, NoticeSent)]
+    assert len(set(ids)) == len(ids) == 2 * claims
+    assert set(house.mails()) == set(ids)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 5])
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_at_the_point_tells_everybody_once_under_one_message_id(point: str, nth: int) -> None:
+    house = NotifyHouse()
+    crash_points.arm(point, crash_at(nth))
+
+    crashes = await run_through_crashes(house)
+
+    assert crashes == 1 or nth > 1
+    assert_told_once(house)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_kill_around_any_commit_tells_everybody_once(moment: Literal["before", "after"]) -> None:
+    crashed = 0
+    for nth in range(1, 60):
+        house, hook = NotifyHouse(), crash_at(nth)
+
+        def at_commit(now: Literal["before", "after"], hook: Callable[[object], None] = hook) -> None:
+            if now == moment:
+                hook(now)
+
+        house.store.at_commit = at_commit
+        crashes = await run_through_crashes(house)
+        assert_told_once(house)
+        crashed += crashes
+        if not crashes:
+            break
+    assert crashed > 5
+
+
+async def test_a_kill_between_acceptance_and_record_repeats_the_mail_under_the_same_message_id(tmp_path: Path) -> None:
+    async with serve(tmp_path) as addresses:
+        channel = SmtpChannel("127.0.0.1", addresses.smtp_port, "claims@claimflow.invalid", connections=1)
+        house = NotifyHouse(channel)
+        await house.report()
+        await house.restart()
+        crash_points.arm("channel.accepted", crash_at(1))
+        with pytest.raises(Crash):
+            await house.settle()
+        crash_points.disarm()
+
+        await house.restart()
+        await house.settle()
+        await channel.close()
+
+        first, second = read_mails(tmp_path / FILE_NAME)
+        [sent] = house.told()
+
+    assert isinstance(sent, NoticeSent) and sent.attempt == 2
+    assert first.message_id == second.message_id == sent.message_id
+    assert (first.subject, first.body, first.headers) == (second.subject, second.body, second.headers)
+
+
+async def test_no_answer_from_the_server_is_tried_again_under_the_same_message_id() -> None:
+    async with a_house() as house:
+        lost = [Delivery(Taken.unknown, "no-answer")]
+        house.mailbox.fault = lambda mail: lost.pop() if lost else None
+        await house.report()
+        await house.settle()
+        house.clock.advance(60)
+        await house.settle()
+
+        [sent] = house.told()
+
+    assert isinstance(sent, NoticeSent) and sent.attempt == 2
+    assert house.mails() == {sent.message_id: 2}
+
+
+async def test_two_claims_of_a_batch_do_not_share_a_fate() -> None:
+    def refuse(mail: OutgoingMail) -> Delivery | None:
+        return Delivery(Taken.refused, "550") if mail.address.startswith("gone@") else None
+
+    async with a_house() as house:
+        house.mailbox.fault = refuse
+        await house.report(1, party=a_party(email="gone@example.org"))
+        await house.report(2)
+        await house.settle()
+
+        outcomes = {type(event): event for event in house.told()}
+
+    failed = outcomes[NoticeFailed]
+    assert isinstance(failed, NoticeFailed) and failed.reason is NoticeFailure.refused
+    assert NoticeSent in outcomes

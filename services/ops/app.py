@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ from uuid import uuid4
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from hosting.exits import CannotStartError, Exit
 from hosting.logs import configure_logs
@@ -129,11 +130,11 @@ def create_app(ops: Ops, live: Health, ready: Health) -> FastAPI:
     app.include_router(person_routes(ops.reader, ops.persons, ops.people))
     app.include_router(stream_routes(ops.watcher, ops.clock))
     app.include_router(command_routes(ops.orders, ops.watcher, ops.people))
-    described = document(app)
+    described = cache(partial(document, app))
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
-        return described
+    async def openapi() -> JSONResponse:
+        return JSONResponse(described())
 
     app.router.routes.extend(health_routes(live, ready))
     return app

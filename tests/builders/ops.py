@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,9 +27,12 @@ from messaging.store_sql import SqlStore
 from messaging.tables import Tables
 from messaging.tables_memory import MemoryTables
 from messaging.tables_sql import SqlTables
+from privacy.erased import Erased
+from privacy.key_ring import Destruction, KeyRing
 from privacy.key_ring_memory import MemoryKeyRing
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer_with_ring
+from privacy.wrapping import DataKey
 from schemas.envelope import Envelope
 from schemas.event import Event, decode
 from schemas.ids import ClaimId, SubjectId, event_id
@@ -71,6 +75,22 @@ class Crew:
 
     def find(self, person_id: str) -> Staff | None:
         return self.people.get(person_id)
+
+
+class RingAway:
+    """A key ring whose database cannot be reached."""
+
+    async def create_many(self, subject_ids: Sequence[UUID]) -> dict[UUID, DataKey | Erased]:
+        raise ConnectionRefusedError
+
+    async def get_many(self, key_ids: Sequence[UUID]) -> dict[UUID, DataKey | Erased]:
+        raise ConnectionRefusedError
+
+    async def destroy(self, subject_id: UUID, destroyed_at: datetime) -> Destruction:
+        raise ConnectionRefusedError
+
+    async def rewrap_some(self, limit: int) -> int:
+        raise ConnectionRefusedError
 
 
 class Wire:
@@ -127,7 +147,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.log = MemoryLog(PARTITIONS, self.clock)
-        self.sealer, self.ring = _sealer()
+        self.sealer, ring = _sealer()
+        self.ring: KeyRing = ring
         self._sequences: dict[tuple[ClaimId, str], int] = {}
 
     @property

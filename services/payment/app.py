@@ -8,11 +8,13 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from hosting.exits import CannotStartError, Exit
 from hosting.logs import configure_logs
 from hosting.settings import load_settings
 from hosting.web import health_routes, http_server
 from messaging.process import open_stage, open_store
 from messaging.stage import Stage
+from privacy.errors import MasterKeyError
 from privacy.wiring import open_sealer
 from schemas.topics import READS
 from services.payment.adapters.files_memory import FileBookMemory
@@ -56,11 +58,20 @@ async def start() -> AsyncIterator[str]:
     settings = load_settings(PaymentSettings, NAME)
     configure_logs(settings, NAME)
     async with (
+        _opened_payees(settings) as sealer,
         open_store(settings, NAME, MIGRATIONS) as store,
-        open_sealer(settings.keys_database, settings.master_key_file) as sealer,
         open_gateway(settings.bank_url) as gateway,
         open_stage(sql_payment_stage(gateway, sealer), store, settings) as process,
     ):
         app = Starlette(routes=health_routes(process.live, process.ready))
         async with http_server(app, settings.host, settings.port) as address:
             yield address
+
+
+@asynccontextmanager
+async def _opened_payees(settings: PaymentSettings) -> AsyncIterator[PayeeOpener]:
+    try:
+        async with open_sealer(settings.keys_database, settings.master_key_file) as sealer:
+            yield sealer
+    except MasterKeyError as wrong:
+        raise CannotStartError(str(wrong), Exit.usage) from None

@@ -70,7 +70,7 @@ class BankInstruction:
 
     kind: str = BANK_INSTRUCTION
     batch_max: int = ORDERS_MAX
-    lease_seconds: float = 90
+    lease_seconds: float = 30
     concurrency: int = 4
 
     def __init__(self, gateway: PaymentGateway, payees: PayeeOpener) -> None:

@@ -313,7 +313,7 @@ class BankThatOutlastsTheLease(BankInProcess):
         successor, self.successor = self.successor, None
         replies = await super().instruct_many(orders)
         if successor is not None:
-            self._clock.advance(timedelta(seconds=91))
+            self._clock.advance(timedelta(seconds=31))
             await successor()
         return replies
 

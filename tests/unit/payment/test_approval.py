@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.assessment import CostType, Decision, DecisionLine, Override, ReserveLine
@@ -135,6 +135,7 @@ def test_an_expense_reserve_is_set_aside_but_not_paid_from() -> None:
     assert totals_of(file.posted)["reserves-expense:building", "USD"] == -5_000
 
 
+@settings(max_examples=100, deadline=None)
 @given(building=MINOR, contents=MINOR, more=st.integers(0, 10**12))
 def test_each_coverage_is_paid_from_its_own_reserve_and_what_is_left_stays(
     building: int, contents: int, more: int
@@ -154,6 +155,7 @@ def test_each_coverage_is_paid_from_its_own_reserve_and_what_is_left_stays(
     assert totals["claims-payable", "USD"] == 0
 
 
+@settings(max_examples=100, deadline=None)
 @given(reserved=st.lists(MINOR, min_size=1, max_size=6), part=st.integers(1, 10**6))
 def test_an_amount_set_by_a_person_never_takes_more_than_a_reserve_holds(reserved: list[int], part: int) -> None:
     final = Money(max(1, sum(reserved) * part // 10**6), "USD")

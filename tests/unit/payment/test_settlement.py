@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ids import end_to_end_id
@@ -168,6 +168,7 @@ RESULTS: st.SearchStrategy[Result] = st.one_of(
 )
 
 
+@settings(max_examples=100, deadline=None)
 @given(results=st.lists(st.tuples(st.integers(1, 10), RESULTS), max_size=12))
 def test_whatever_the_bank_says_the_ledger_balances_and_each_transfer_is_posted_once(
     results: list[tuple[int, Result]],
@@ -187,6 +188,7 @@ def test_whatever_the_bank_says_the_ledger_balances_and_each_transfer_is_posted_
     assert told == (file.payments[0].status not in PENDING)
 
 
+@settings(max_examples=100, deadline=None)
 @given(results=st.lists(RESULTS, min_size=1, max_size=6))
 def test_a_second_decision_after_any_replies_never_makes_two_payments_possible(results: list[Result]) -> None:
     file = an_instructed_file("12.00", "first")

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -76,12 +77,10 @@ def create_app(
     bulk_requests_max: int = 8,
 ) -> Starlette:
     """The HTTP side. Every error of it is a problem document."""
-    zones = frozenset(available_timezones())
-    claims = ClaimRoutes(intake, now, zones, Admission(requests_max), Admission(bulk_requests_max))
-    described = json.dumps(document(), ensure_ascii=False).encode()
+    claims = ClaimRoutes(intake, now, _zones(), Admission(requests_max), Admission(bulk_requests_max))
 
     async def openapi(request: Request) -> Response:
-        return Response(described, media_type="application/json")
+        return Response(_described(), media_type="application/json")
 
     return Starlette(
         routes=[
@@ -96,6 +95,16 @@ def create_app(
             Exception: _fault,
         },
     )
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@cache
+def _described() -> bytes:
+    return json.dumps(document(), ensure_ascii=False).encode()
 
 
 async def _no_such_route(request: Request, raised: Exception) -> Response:

@@ -83,13 +83,13 @@ class Life:
     async def submit(self, body: Any, key: str = "key-1", **headers: str) -> httpx2.Response:
         """POST /v1/claims; `body` is JSON-able or the very bytes."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"Idempotency-Key": key, "Content-Type": "application/json"} | {
+        sent = {"idempotency-key": key, "content-type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         return await self.client.post("/v1/claims", content=raw, headers=sent)
 
     async def submit_bulk(self, body: bytes, **headers: str) -> httpx2.Response:
-        sent = {"Content-Type": "application/x-ndjson"} | {n.replace("_", "-"): value for n, value in headers.items()}
+        sent = {"content-type": "application/x-ndjson"} | {n.replace("_", "-"): value for n, value in headers.items()}
         return await self.client.post("/v1/claims:bulk", content=body, headers=sent)
 
 

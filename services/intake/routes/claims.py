@@ -120,11 +120,11 @@ class ClaimRoutes:
 
 
 def _lines(raw: bytes) -> list[bytes]:
+    if not raw.strip():
+        raise ProblemError(400, "no-rows", "the body holds no row")
     lines = raw.split(b"\n")
     if not lines[-1].strip():
         lines.pop()
-    if not lines:
-        raise ProblemError(400, "no-rows", "the body holds no row")
     if len(lines) > BULK_ROWS_MAX:
         raise ProblemError(413, "too-many-rows", f"the body holds more than {BULK_ROWS_MAX} rows")
     return lines

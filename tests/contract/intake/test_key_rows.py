@@ -1,4 +1,4 @@
-"""One suite for both tables of idempotency keys: a key is stored once, waits for its rival, and goes with a rollback."""
+"""One suite for both tables of idempotency keys: a key is stored once, waits for rivals, goes with a rollback."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from messaging.deciding import (
     HandlerFault,
     Working,
     backoff,
-    claim_of,
     claims_of,
     claims_of_ids,
     to_load,
@@ -127,7 +126,7 @@ class ClaimQueues:
     async def missing(self, claim_id: ClaimId) -> str:
         """The event a waiting claim waits for, as writer:number."""
         async with self.store.begin() as tx:
-            row = (await self.tables.lock_claims(tx, claim_of(claim_id, self._partitions)))[claim_id]
+            row = (await self.tables.lock_claims(tx, claims_of_ids([claim_id], self._partitions)))[claim_id]
             entries = (await self.tables.queue(tx, [claim_id], QUEUE_MAX)).get(claim_id, [])
         envelopes = [self._decoder.decode(entry.record).envelope for entry in entries]
         there = {f"{one.writer}:{one.sequence}" for one in envelopes if one is not None}
@@ -284,7 +283,7 @@ class ClaimQueues:
                 await self.tables.close_dead_letter(tx, dead_letter_id, "skipped")
             if claim_id is None:
                 return "succeeded", []
-            row = (await self.tables.lock_claims(tx, claim_of(claim_id, self._partitions)))[claim_id]
+            row = (await self.tables.lock_claims(tx, claims_of_ids([claim_id], self._partitions)))[claim_id]
             moved = writer is not None and sequence is not None and row.skip(writer, sequence)
             if not moved and dead_letter_id is None:
                 return "failed: the event named is not the next one missing", []

@@ -169,7 +169,7 @@ class Working:
         if writer != event.WRITER:
             raise ValueError(f"{writer} may not write {event.TYPE}")
         made = event_id(cause_id, writer, number)
-        trace = traceparent.split("-")[1] if traceparent else UUID(str(row.claim_id)).hex
+        trace = traceparent.split("-")[1] if traceparent else row.claim_id.hex
         envelope = Envelope(
             id=made,
             type=type_of(event),
@@ -256,20 +256,11 @@ class Working:
 
 def claims_of(arrivals: Collection[Arrival], partitions: int) -> dict[ClaimId, int]:
     """The claims of these arrivals with their partition numbers."""
-    found = {arrival.claim_id for arrival in arrivals if arrival.claim_id is not None}
-    return {claim_id: partition_of(str(claim_id).encode(), partitions) for claim_id in found}
-
-
-def claim_of(claim_id: ClaimId, partitions: int) -> dict[ClaimId, int]:
-    return {claim_id: partition_of(str(claim_id).encode(), partitions)}
+    return claims_of_ids({one.claim_id for one in arrivals if one.claim_id is not None}, partitions)
 
 
 def claims_of_ids(claim_ids: Collection[ClaimId], partitions: int) -> dict[ClaimId, int]:
     return {claim_id: partition_of(str(claim_id).encode(), partitions) for claim_id in claim_ids}
-
-
-def claims_of_recorded(recorded: Collection[Recorded], partitions: int) -> dict[ClaimId, int]:
-    return {one.claim_id: partition_of(str(one.claim_id).encode(), partitions) for one in recorded}
 
 
 def to_load(arrivals: Sequence[Arrival], rows: Mapping[ClaimId, ClaimRow], reads: Collection[str]) -> list[ClaimId]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from messaging import crash_points
-from messaging.deciding import Working, claims_of_recorded
+from messaging.deciding import Working, claims_of_ids
 from messaging.ports import Clock, Producer, PublishFailed, Store, Tx
 from messaging.record import Outgoing
 from messaging.rows import Answer
@@ -110,7 +110,7 @@ class Recorder:
 
     async def record(self, tx: Tx, recorded: Sequence[Recorded]) -> list[Answer]:
         """What is to be published after the commit: these answers, and what their claims had unmarked before."""
-        rows = await self._tables.lock_claims(tx, claims_of_recorded(recorded, self._partitions))
+        rows = await self._tables.lock_claims(tx, claims_of_ids({one.claim_id for one in recorded}, self._partitions))
         working = Working(self._stage, self._partitions, self._release, self._clock.now(), rows)
         for one in recorded:
             working.record(one)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,11 @@ from messaging.rows import (
 )
 from messaging.tables import EXPIRE_MAX, Fenced
 from schemas.ids import ClaimId
+
+_NUMBER = attrgetter("int")
+"""UUIDs sort by it many times faster than by themselves."""
+_OF_ANSWER = attrgetter("event_id", "claim_id", "topic", "partition", "sequence", "cause_id", "key", "value")
+_OF_LETTER = attrgetter("code", "error_class", "fingerprint", "attempts", "first_at", "last_at", "state")
 
 
 def _rows(columns: str) -> str:
@@ -227,7 +233,7 @@ class SqlTables:
     async def lock_claims(self, tx: Tx, partitions: Mapping[ClaimId, int]) -> dict[ClaimId, ClaimRow]:
         if not partitions:
             return {}
-        ids = sorted(partitions)
+        ids = sorted(partitions, key=_NUMBER)
         await self._many(tx, _LOCK_CLAIMS, [(claim_id, partitions[claim_id]) for claim_id in ids])
         found = await self._run(tx, _CLAIMS, ids=ids)
         rows = (claim_row(ClaimId(row[0]), row[1], tuple(row[2:8]), row[8]) for row in found)
@@ -269,21 +275,7 @@ class SqlTables:
             await self._run(tx, _DEQUEUE, numbers=sorted(numbers))
 
     async def add_answers(self, tx: Tx, answers: Sequence[Answer]) -> None:
-        rows = (
-            (
-                a.event_id,
-                a.claim_id,
-                a.topic,
-                a.partition,
-                a.sequence,
-                a.cause_id,
-                a.key,
-                a.value,
-                headers_text(a.headers),
-                a.stored_at,
-            )
-            for a in answers
-        )
+        rows = ((*_OF_ANSWER(one), headers_text(one.headers), one.stored_at) for one in answers)
         await self._many(tx, _ADD_ANSWERS, rows)
 
     async def unmarked(self, tx: Tx, claim_ids: Collection[ClaimId]) -> list[Answer]:
@@ -300,7 +292,7 @@ class SqlTables:
         await self._run(tx, _EXPIRE_ANSWERS, before=before, limit=EXPIRE_MAX)
 
     async def mark(self, tx: Tx, event_ids: Collection[UUID], now: datetime) -> int:
-        return int((await self._run(tx, _MARK, ids=sorted(event_ids), now=now)).scalar_one()) if event_ids else 0
+        return int((await self._run(tx, _MARK, ids=list(event_ids), now=now)).scalar_one()) if event_ids else 0
 
     async def add_work(self, tx: Tx, rows: Sequence[WorkRow]) -> None:
         written = [(w.work_id, w.kind, w.claim_id, json.dumps(w.payload), w.due_at, w.event_id) for w in rows]
@@ -342,21 +334,7 @@ class SqlTables:
         return [(UUID(int=command_id.int), *rest) for command_id, *rest in found]
 
     async def add_dead_letters(self, tx: Tx, letters: Sequence[DeadLetter]) -> None:
-        rows = [
-            (
-                one.dead_letter_id,
-                one.claim_id,
-                *_columns(one.record),
-                one.code,
-                one.error_class,
-                one.fingerprint,
-                one.attempts,
-                one.first_at,
-                one.last_at,
-                one.state,
-            )
-            for one in letters
-        ]
+        rows = ((one.dead_letter_id, one.claim_id, *_columns(one.record), *_OF_LETTER(one)) for one in letters)
         await self._many(tx, _ADD_DEAD_LETTERS, rows)
 
     async def dead_letter(self, tx: Tx, dead_letter_id: UUID) -> DeadLetter | None:

@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 CLIENT_NAMESPACE: Final = UUID("4e2f7f0a-3b55-5d0e-9a61-c1a1f10e0001")
 """Frozen: every claim id ever given depends on it."""
 
+_UNSAID = SafeUUID.unknown
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
@@ -33,7 +34,7 @@ class TypedId(UUID):
             object.__setattr__(self, "int", int(value.replace("-", ""), 16))
         else:
             raise ValueError("an id is a UUID in its canonical lower-case form")
-        object.__setattr__(self, "is_safe", SafeUUID.unknown)
+        object.__setattr__(self, "is_safe", _UNSAID)
 
     @classmethod
     def of(cls, cause: UUID, name: str) -> Self:

@@ -7,7 +7,7 @@ person, and counts as nothing until they answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -52,7 +52,12 @@ def adjudicate(lines: Sequence[ReportedLine], policy: PolicySnapshot) -> Adjudic
             found.update(zip((line.line_id for line in stated), _run(coverage, stated), strict=True))
     decided = tuple(found[line.line_id] for line in lines)
     computed = Money.total((line.payable for line in decided), policy.currency)
-    return Adjudication(decided, computed, tuple(reason for reason in ReferralReason if reason in questions))
+    return Adjudication(decided, computed, in_order(questions))
+
+
+def in_order(reasons: Collection[ReferralReason]) -> tuple[ReferralReason, ...]:
+    """Each reason once, in the order of their enum, so that the same reasons are always told the same."""
+    return tuple(reason for reason in ReferralReason if reason in reasons) if reasons else ()
 
 
 def _question(coverage: Coverage | None) -> ReferralReason | None:
@@ -68,29 +73,30 @@ def _question(coverage: Coverage | None) -> ReferralReason | None:
 
 
 def _run(coverage: Coverage, lines: Sequence[ReportedLine]) -> list[DecisionLine]:
-    currency = coverage.limit.currency
     asked = [line.asked.as_fraction() for line in lines if line.asked is not None]
-    whole = sum(asked, ZERO)
+    total = whole = sum(asked[1:], asked[0])
     amounts, texts = asked, [exact_text(amount) for amount in asked]
     steps: list[list[Step]] = [[] for _ in lines]
-    total = whole
     for operation in coverage.operations:
         spec = OPERATIONS[operation.op]
-        total = spec.run(total, coverage)
-        amounts = [total] if len(lines) == 1 else _shares(total, asked, whole)
-        before, texts = texts, [exact_text(amount) for amount in amounts]
-        params = {"amount": spec.amount(coverage).to_text()}
-        for place, text in enumerate(texts):
-            steps[place].append(
+        applied = spec.amount(coverage)
+        before, reached = texts, spec.run(total, applied.as_fraction())
+        if reached != total:
+            total = reached
+            amounts = [total] if len(lines) == 1 else _shares(total, asked, whole)
+            texts = [exact_text(amount) for amount in amounts]
+        params = {"amount": applied.to_text()}
+        for place, taken in enumerate(steps):
+            taken.append(
                 Step(
                     op=operation.op,
                     clause_id=operation.clause_id,
                     amount_in=before[place],
-                    amount_out=text,
+                    amount_out=texts[place],
                     params=params,
                 )
             )
-    payable = _round(total, amounts, currency)
+    payable = _round(total, amounts, coverage.limit.currency)
     return [
         DecisionLine(
             line_id=line.line_id,

@@ -19,24 +19,26 @@ ZERO = Fraction(0)
 
 @dataclass(frozen=True, slots=True)
 class OperationSpec:
-    """How an operation runs, whether it understands the coverage's terms, and the amount an explanation names."""
+    """How an operation runs, on which amount of the coverage, and whether it understands the coverage's terms."""
 
-    run: Callable[[Fraction, Coverage], Fraction]
-    understands: Callable[[Coverage], bool]
+    run: Callable[[Fraction, Fraction], Fraction]
     amount: Callable[[Coverage], Money]
+    understands: Callable[[Coverage], bool]
 
 
-def subtract_deductible(amount: Fraction, coverage: Coverage) -> Fraction:
+def subtract_deductible(amount: Fraction, deductible: Fraction) -> Fraction:
     """The loss less what the policyholder bears, never below zero."""
-    return max(ZERO, amount - _deductible(coverage).as_fraction())
+    return amount - deductible if amount > deductible else ZERO
 
 
-def cap_at_limit(amount: Fraction, coverage: Coverage) -> Fraction:
+def cap_at_limit(amount: Fraction, limit: Fraction) -> Fraction:
     """No more than the coverage pays for one occurrence."""
-    return min(amount, coverage.limit.as_fraction())
+    return limit if amount > limit else amount
 
 
 def _deductible(coverage: Coverage) -> Money:
+    if len(coverage.deductibles) == 1:
+        return coverage.deductibles[0].amount
     return Money.total((one.amount for one in coverage.deductibles), coverage.limit.currency)
 
 
@@ -44,18 +46,18 @@ def _flat_per_occurrence(coverage: Coverage) -> bool:
     return all(one.kind is DeductibleKind.flat and one.per is DeductiblePer.occurrence for one in coverage.deductibles)
 
 
-def _per_occurrence(coverage: Coverage) -> bool:
-    return coverage.limit_basis is LimitBasis.occurrence
-
-
 def _limit(coverage: Coverage) -> Money:
     return coverage.limit
 
 
+def _per_occurrence(coverage: Coverage) -> bool:
+    return coverage.limit_basis is LimitBasis.occurrence
+
+
 OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     {
-        "deductible": OperationSpec(subtract_deductible, _flat_per_occurrence, _deductible),
-        "limit": OperationSpec(cap_at_limit, _per_occurrence, _limit),
+        "deductible": OperationSpec(subtract_deductible, _deductible, _flat_per_occurrence),
+        "limit": OperationSpec(cap_at_limit, _limit, _per_occurrence),
     }
 )
 

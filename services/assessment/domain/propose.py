@@ -16,7 +16,7 @@ from schemas.intake import ReportedLine
 from schemas.model import canonical_json
 from schemas.money import Money
 from schemas.policy import Coverage, PolicySnapshot, PolicyStatus
-from services.assessment.domain.adjudicate import adjudicate
+from services.assessment.domain.adjudicate import adjudicate, in_order
 from services.assessment.domain.claim import Report
 from services.assessment.domain.rules import RulesVersion
 
@@ -54,7 +54,7 @@ def propose(
         rules=(rule, *_clauses(found.lines, policy)),
         input_hash=input_hash(report, snapshot_hash, rule),
     )
-    return Proposal(decision, tuple(reason for reason in ReferralReason if reason in reasons))
+    return Proposal(decision, in_order(reasons))
 
 
 def _not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralReason, ...]:

@@ -15,8 +15,10 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from hosting.database import open_engine
+from hosting.database import open_engine, without_password
+from hosting.exits import CannotStartError
 from hosting.migrate import migrate
 from hosting.process import leave
 from hosting.settings import ProcessSettings
@@ -178,6 +180,12 @@ async def open_store(settings: ProcessSettings, service: str, migrations: Path) 
     """The service's own database, brought to its newest shape; its connections are closed at the end."""
     engine = open_engine(settings.database, service, settings.database_pool)
     try:
+        try:
+            async with engine.connect():
+                pass
+        except (OSError, DBAPIError):
+            address = without_password(settings.database)
+            raise CannotStartError(f"the database {address} cannot be reached, or refuses the credentials") from None
         await migrate(engine, migrations, f"{service}_version")
         yield SqlStore(engine)
     finally:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -19,6 +20,7 @@ from messaging.record import Outgoing, partition_of
 from privacy.master_key import create_master_key_file
 from privacy.migrate import migrate_key_ring
 from privacy.wiring import open_sealer
+from schemas.event import Event
 from schemas.ids import SubjectId, claim_id
 from schemas.party import SealedParty
 from schemas.topics import topic_of
@@ -89,7 +91,7 @@ async def report_and_approve(kafka: str, database: str, key: Path, count: int) -
     sends = []
     for number in range(count):
         claim = claim_id("process", f"claim-{number}")
-        told = (
+        told: tuple[tuple[Event, dict[str, Any]], ...] = (
             (a_claim_reported(claim, reporter=payee), {}),
             (a_claim_approved(a_decision(name=f"process-{number}")), {"after": {"intake": 1}}),
         )
@@ -161,8 +163,8 @@ async def test_a_process_killed_at_the_point_and_started_again_pays_once(
     async with serve(tmp_path / "bank") as bank:
         await report_and_approve(fresh_kafka, database_url, key_file, count=5)
         doomed = await started(settings_of(database_url, fresh_kafka, bank, key_file, ENGINE=engine, CRASH_AT=point))
-        await asyncio.wait_for(doomed.communicate(), 60)
-        assert doomed.returncode == -signal.SIGKILL
+        _, said = await asyncio.wait_for(doomed.communicate(), 60)
+        assert doomed.returncode == -signal.SIGKILL, said.decode()[-2000:]
         process = await started(settings_of(database_url, fresh_kafka, bank, key_file, ENGINE=engine))
         await ready(process)
 

@@ -36,10 +36,8 @@ from tests.builders.payments import BankInProcess, SteppedClock
 pytestmark = pytest.mark.asyncio
 
 
-def a_transfer(
-    one: str = "a" * 32, amount: Money | None = None, account_number: str = "000123456789"
-) -> CreditTransfer:
-    account = Account(holder="Ada Example", account_number=account_number, bank_code="021000021", country="US")
+def a_transfer(one: str = "a" * 32, amount: Money | None = None, number: str = "000123456789") -> CreditTransfer:
+    account = Account(holder="Ada Example", account_number=number, bank_code="021000021", country="US")
     return CreditTransfer(one, amount or usd("1200.00"), "CF-0000-0000-0000-0", account)
 
 

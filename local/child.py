@@ -50,7 +50,7 @@ class Child:
             pause = PAUSE_SECONDS_FIRST if time.monotonic() - born > STEADY_SECONDS else pause
             self._restarts += 1
             self._write(None)
-            self._say(f"{self._why(f'ended with code {self._last_exit}')}; starting it again in {pause:g} s")
+            self._say(f"{self._death()}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
 
@@ -105,6 +105,12 @@ class Child:
             "last_exit": self._last_exit,
         }
         write_json(self._home.run / f"{self.launch.name}.json", state)
+
+    def _death(self) -> str:
+        code = self._last_exit or 0
+        if code < 0:
+            return f"{self.launch.name} was ended by {signal.Signals(-code).name}"
+        return self._why(f"ended with code {code}")
 
     def _why(self, what: str) -> str:
         said = processes.last_lines(self.launch.log, 1)[:SAID_MAX] or "it said nothing"

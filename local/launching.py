@@ -44,9 +44,13 @@ def plan_ports(
     planned: dict[str, int] = {}
     for spec in specs:
         for name, offset in {spec.name: spec.offset, **spec.more_ports}.items():
-            named = environment.get(f"CLAIMFLOW_{name.upper()}_PORT", "") if name == spec.name else ""
+            # Only a service has a setting of its own for its port; the rest follow the first port.
+            own = f"CLAIMFLOW_{name.upper()}_PORT" if spec.kind == "service" and name == spec.name else ""
+            named = environment.get(own, "")
             wanted = int(named) if named.isdigit() else settings.first_port + offset if settings.first_port else 0
-            planned[name] = ports.require_free(wanted, name) if wanted else ports.kept_port(home.run / "ports" / name)
+            hint = " or ".join(filter(None, [own, "CLAIMFLOW_LOCAL_FIRST_PORT"]))
+            file = home.run / "ports" / name
+            planned[name] = ports.require_free(wanted, name, f"set {hint}") if wanted else ports.kept_port(file)
     return planned
 
 

@@ -48,13 +48,13 @@ def kept_port(file: Path, wanted: int = 0) -> int:
     return port
 
 
-def require_free(port: int, what: str = "") -> int:
-    """The port itself if free; LocalError naming it otherwise."""
+def require_free(port: int, what: str = "", way_out: str = "choose another port") -> int:
+    """The port itself if free; LocalError naming it, what wanted it, and the way out otherwise."""
     if not 1 <= port <= 65_535:
         raise LocalError(f"{port} is not a port number", "use 1 to 65535, or 0 for a free one", Exit.usage)
     if not is_free(port):
         purpose = f" wanted for {what}" if what else ""
-        raise LocalError(f"port {port}{purpose} is in use", "end the program that holds it, or choose another port")
+        raise LocalError(f"port {port}{purpose} is in use", f"end the program that holds it, or {way_out}")
     return port
 
 

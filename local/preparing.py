@@ -31,8 +31,10 @@ def make_topics(bootstrap: str, settings: SharedSettings) -> list[Change]:
     try:
         return topic_admin(bootstrap, settings).apply(registry(settings.partitions))
     except AdminError as refused:
+        first, *more = str(refused).split("; ")
+        others = f" (and {len(more)} more)" if more else ""
         raise LocalError(
-            f"the topics cannot be made: {refused}", "set CLAIMFLOW_PARTITIONS to what the broker has"
+            f"the topics cannot be made: {first}{others}", "set CLAIMFLOW_PARTITIONS to what the broker has"
         ) from None
 
 

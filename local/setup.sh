@@ -47,6 +47,7 @@ if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
 fi
 
 . local/mirrors.sh
+[ -w "${HOME:-/nonexistent}" ] || export PIP_NO_CACHE_DIR=1
 # What is there already is only brought up to date: programs running from it keep their files where nothing changed.
 base_wanted() { printf '%s\n' "$root"; "$python" -V; sha256sum requirements-setup.lock; }
 if ! { [ -x "$venv/setup/bin/uv" ] && [ "$(cat "$venv/base" 2>/dev/null)" = "$(base_wanted)" ]; }; then

@@ -196,18 +196,27 @@ def _told_once(evidence: Evidence, events: list[Seen]) -> Iterator[Finding]:
         if evidence.mails and (event_id, kind) not in mails_of:
             yield Finding("I4", event_id, f"{kind} is said to be sent, but the mail server has no such mail")
     known = {event.event_id for event in events}
-    booked = {
-        event.claim_id: datetime.fromisoformat(event.data["booked_at"])
-        for event in events
-        if event.name == "PaymentInstructed" and event.data and event.data["attempt"] == 1
-    }
+    booked = _booked(events)
     for mail in evidence.mails:
         if mail.event_id not in known:
             yield Finding("I4", mail.event_id or mail.message_id, "a mail about an event that is not in the log")
         if mail.kind in AFTER_BOOKING:
-            at = booked.get(mail.claim_id)
+            at = booked.get(mail.event_id)
             if at is None or first[mail.message_id] < at:
                 yield Finding("I4", mail.claim_id, f"{mail.kind} was told before the money was booked")
+
+
+def _booked(events: list[Seen]) -> dict[str, datetime]:
+    """When the money of each instruction and confirmation was booked, by the id of the event that tells of it."""
+    of_payment: dict[str, datetime] = {}
+    found = {}
+    for event in events:
+        if event.data and event.name == "PaymentInstructed":
+            found[event.event_id] = datetime.fromisoformat(event.data["booked_at"])
+            of_payment.setdefault(event.data["payment_id"], found[event.event_id])
+        if event.data and event.name == "PaymentConfirmed" and event.data["payment_id"] in of_payment:
+            found[event.event_id] = of_payment[event.data["payment_id"]]
+    return found
 
 
 def _in_order(evidence: Evidence, by_claim: dict[str, list[Seen]]) -> Iterator[Finding]:

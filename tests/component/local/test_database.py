@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from local import database
 from local.database import EmbeddedDatabase, PostgresServer
 from local.errors import LocalError
 
@@ -76,3 +78,24 @@ def test_a_refused_statement_is_one_line_without_the_password(postgres: Postgres
         postgres.sql("SELECT no_such_column")
 
     assert "no_such_column" in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the server as itself")
+def test_as_root_without_user_namespaces_a_system_user_runs_it_or_the_reason_is_said(
+    servers_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "namespace_allowed", lambda: False)
+    server = EmbeddedDatabase(servers_folder / "system-user")
+    assert "system user" in database.how_it_runs()
+
+    refused: LocalError | None = None
+    try:
+        server.start()
+    except LocalError as fault:
+        refused = fault
+
+    if refused is None:
+        assert server.sql("SELECT 1").strip() == "1"
+        server.stop()
+    else:
+        assert "cannot reach" in refused.message and "CLAIMFLOW_POSTGRES" in refused.hint

@@ -106,6 +106,6 @@ def _refuse_floats(value: Any) -> None:
     if isinstance(value, (list, tuple)):
         parts: Any = value
     else:
-        parts = value.values() if isinstance(value, dict) or isinstance(value, Mapping) else ()
+        parts = value.values() if isinstance(value, (dict, Mapping)) else ()
     for part in parts:
         _refuse_floats(part)

@@ -78,7 +78,7 @@ async def start(environment: Mapping[str, str] | None = None) -> AsyncIterator[s
     """The process: database, key ring, mail server, stage, health; gives the addresses of its ready line."""
     from messaging.process import open_stage, open_store
     from privacy.wiring import open_sealer
-    from services.notify.adapters.smtp import SmtpChannel
+    from services.notify.adapters.smtp import BATCH_SECONDS, LEASE_MARGIN_SECONDS, SmtpChannel
 
     settings = load_settings(NotifySettings, NAME, environment)
     configure_logs(settings, NAME)
@@ -90,9 +90,11 @@ async def start(environment: Mapping[str, str] | None = None) -> AsyncIterator[s
         opener = await stack.enter_async_context(open_sealer(settings.keys_database, settings.master_key_file))
         channel = None
         if settings.mail == "on":
-            channel = SmtpChannel(*settings.smtp_address, settings.sender, settings.connections)
+            seconds = min(BATCH_SECONDS, settings.lease_seconds - LEASE_MARGIN_SECONDS)
+            channel = SmtpChannel(*settings.smtp_address, settings.sender, settings.connections, batch_seconds=seconds)
             stack.push_async_callback(channel.close)
-        stage = notify_stage(SqlClaimRepository(), store, opener, channel, sender=settings.sender)
+        repository, lease = SqlClaimRepository(), float(settings.lease_seconds)
+        stage = notify_stage(repository, store, opener, channel, sender=settings.sender, lease_seconds=lease)
         process = await stack.enter_async_context(open_stage(stage, store, settings))
         app = Starlette(routes=health_routes(process.live, process.ready))
         yield await stack.enter_async_context(http_server(app, settings.host, settings.port))

@@ -19,8 +19,9 @@ from services.notify.ports import Delivery, OutgoingMail, Taken
 
 CONNECTIONS: Final = 4
 CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
-BATCH_SECONDS: Final = 80.0
+ANSWER_SECONDS: Final = 20.0
+BATCH_SECONDS: Final = 28.0
+LEASE_MARGIN_SECONDS: Final = 2.0
 _BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPConnectError, OSError)
 
 

@@ -1,4 +1,4 @@
-"""Amounts and days as a reader of one language writes them: Babel's patterns, prepared once. No float anywhere."""
+"""Amounts and days as a reader of one language writes them, in Babel's forms, prepared once. No float anywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from babel.core import Locale
 from babel.dates import parse_pattern
-from babel.numbers import NumberPattern
+from babel.numbers import NumberPattern, get_decimal_symbol, get_group_symbol
 
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.money import Money
@@ -17,7 +17,6 @@ from schemas.money import Money
 _LOCALES = {"en": "en_US", "zh-CN": "zh_Hans_CN"}
 LANGUAGES = tuple(_LOCALES)
 DAYS_KEPT = 4096
-DECIMALS = tuple(sorted(set(CURRENCY_DECIMALS.values())))
 
 
 class Figures:
@@ -25,26 +24,42 @@ class Figures:
 
     def __init__(self, language: str) -> None:
         self._locale = Locale.parse(_LOCALES[language])
-        self._amounts = {decimals: _with_decimals(self._locale, decimals) for decimals in DECIMALS}
+        self._group, self._point = get_group_symbol(self._locale), get_decimal_symbol(self._locale)
+        self._around = {currency: self._frame(currency) for currency in CURRENCY_DECIMALS}
         self._day = parse_pattern(self._locale.date_formats["long"])
         self.day = lru_cache(DAYS_KEPT)(self._written_day)
 
     def money(self, money: Money) -> str:
         """The amount with its currency's sign and exactly its decimals: $1,200.00, US$1,200.00."""
+        if money.amount_minor < 0:
+            return self.by_babel(money)
+        before, after = self._around[money.currency]
+        whole, part = divmod(money.amount_minor, 10**money.decimals)
+        digits = f"{whole:,}".replace(",", self._group)
+        return (
+            f"{before}{digits}{self._point}{part:0{money.decimals}}{after}"
+            if money.decimals
+            else before + digits + after
+        )
+
+    def by_babel(self, money: Money) -> str:
+        """The same by Babel itself, slower; with our decimals, as Babel's would drop some currencies' cents."""
+        pattern = copy(self._locale.currency_formats["standard"])
+        if not isinstance(pattern, NumberPattern) or tuple(pattern.grouping) != (3, 3):
+            raise TypeError("the locale has no pattern for amounts in groups of three")
+        pattern.frac_prec = (money.decimals, money.decimals)
         value = Decimal(money.amount_minor).scaleb(-money.decimals)
-        pattern = self._amounts[money.decimals]
         written: str = pattern.apply(value, self._locale, currency=money.currency, currency_digits=False)
         code, _, digits = written.partition(money.currency)
         return f"{money.currency} {digits}" if digits and not code else written
 
+    def _frame(self, currency: str) -> tuple[str, str]:
+        """What stands before and after the digits, taken from Babel's zero."""
+        zero = self._point.join(["0", "0" * CURRENCY_DECIMALS[currency]] if CURRENCY_DECIMALS[currency] else ["0"])
+        before, found, after = self.by_babel(Money.zero(currency)).partition(zero)
+        if not found:
+            raise TypeError("the locale does not write amounts in these digits")
+        return before, after
+
     def _written_day(self, day: date) -> str:
         return self._day.apply(day, self._locale)
-
-
-def _with_decimals(locale: Locale, decimals: int) -> NumberPattern:
-    """The locale's way of writing amounts, with our own table's decimals: Babel's would drop some currencies' cents."""
-    pattern = copy(locale.currency_formats["standard"])
-    if not isinstance(pattern, NumberPattern):
-        raise TypeError("the locale has no pattern for amounts")
-    pattern.frac_prec = (decimals, decimals)
-    return pattern

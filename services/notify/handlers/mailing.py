@@ -74,7 +74,7 @@ class MailEffect:
         form: MailForm,
         rules: Rules,
         batch_max: int = 50,
-        lease_seconds: float = 120.0,
+        lease_seconds: float = 30.0,
         concurrency: int = 2,
     ) -> None:
         self.batch_max, self.lease_seconds, self.concurrency = batch_max, lease_seconds, concurrency

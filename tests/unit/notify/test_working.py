@@ -6,6 +6,8 @@ import tomllib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.assessment import DecisionLine, Step
 from schemas.currencies import CURRENCY_DECIMALS
@@ -16,6 +18,8 @@ from services.notify.domain.notices import Explained
 from services.notify.domain.templates import TextError
 from services.notify.domain.working import LINES_TOLD, Working
 from tests.builders.events import usd
+
+FIGURES = [Figures(language) for language in LANGUAGES]
 
 
 def the_words(language: str) -> dict[str, Any]:
@@ -176,3 +180,15 @@ def test_every_currency_keeps_all_its_digits() -> None:
 
         digits = "".join(character for character in written if character.isdigit())
         assert digits == "9007199254740993", (currency, decimals)
+
+
+@given(amount=st.integers(0, 2**63 - 1), currency=st.sampled_from(sorted(CURRENCY_DECIMALS)))
+def test_the_prepared_way_of_writing_an_amount_is_babels(amount: int, currency: str) -> None:
+    money = Money(amount, currency)
+
+    for figures in FIGURES:
+        assert figures.money(money) == figures.by_babel(money)
+
+
+def test_a_negative_amount_keeps_its_sign() -> None:
+    assert Figures("en").money(usd("-12.50")) == "-$12.50"

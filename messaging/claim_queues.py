@@ -37,6 +37,8 @@ TRIES = 3
 QUEUE_MAX = 500
 DRAIN_CLAIMS = 100
 DUE_MAX = 200
+TAKEN = "taken already"
+"""Another process of the stage has this command: its outcome is the other's to tell."""
 TxFirst = Callable[[Tx], Awaitable[bool]]
 
 
@@ -229,9 +231,10 @@ class ClaimQueues:
         arrival = self._decoder.decode(letter.record) if letter else None
         facts = await self._prepare([arrival]) if arrival else None
         async with self.store.begin() as tx:
-            first = await tx_first(tx)
+            if not await tx_first(tx):
+                return self._working({}), TAKEN
             letter = await self.tables.dead_letter(tx, dead_letter_id)
-            if not first or letter is None or arrival is None or letter.state != "open":
+            if letter is None or arrival is None or letter.state != "open":
                 return self._working({}), "nothing to redrive"
             rows = await self.tables.lock_claims(tx, claims_of([arrival], self._partitions))
             working = self._working(rows, facts)
@@ -270,7 +273,7 @@ class ClaimQueues:
     ) -> tuple[str, list[ClaimId]]:
         async with self.store.begin() as tx:
             if not await tx_first(tx):
-                return "nothing to skip", []
+                return TAKEN, []
             if dead_letter_id is not None:
                 letter = await self.tables.dead_letter(tx, dead_letter_id)
                 if letter is None or letter.state != "open":

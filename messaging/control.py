@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
+from messaging.claim_queues import TAKEN
 from messaging.ports import Clock, Store, Tail, Tx
 from messaging.stage_runner import StageRunner
 from messaging.tables import Tables
@@ -71,9 +72,10 @@ class Control:
             if command_id in fresh:
                 outcome = await self._apply(command, runner)
                 log.info("command applied", command_id=str(command_id), kind=command.order, state=outcome)
-                async with self._store.begin() as tx:
-                    await self._tables.settle_command(tx, command_id, outcome, "")
-                self.on_outcome()
+                if outcome != TAKEN:
+                    async with self._store.begin() as tx:
+                        await self._tables.settle_command(tx, command_id, outcome, "")
+                    self.on_outcome()
             del self._commands[command_id]
 
     async def _apply(self, command: Command, runner: StageRunner) -> str:

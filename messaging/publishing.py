@@ -18,6 +18,7 @@ from messaging.record import Outgoing
 from messaging.rows import Answer
 from messaging.stage import Recorded, Stage
 from messaging.tables import Tables
+from messaging.transacting import Transactor
 from schemas.ids import ClaimId
 
 SWEEP_AFTER = timedelta(seconds=5)
@@ -32,6 +33,7 @@ class Publisher:
     ) -> None:
         self._tables, self._store, self._producer, self._clock = tables, store, producer, clock
         self._timeout_seconds = timeout_seconds
+        self._transactor = Transactor(tables.stage, tables, store)
         self._in_flight: dict[UUID, asyncio.Future[None]] = {}
         self.on_ready: Callable[[], None] = lambda: None
         self.published = 0
@@ -74,8 +76,7 @@ class Publisher:
             await self._producer.send(outgoing, timeout_seconds)
             crash_points.reach("dead-letter.acked" if dead else "publish.acked")
             crash_points.reach("published.mark")
-            async with self._store.begin() as tx:
-                ready = await self._tables.mark(tx, [answer.event_id for answer in answers], self._clock.now())
+            ready = await self._transactor.repeated(lambda: self._mark(answers))
             crash_points.reach("published.marked")
             self.published += len(answers)
             sent.set_result(None)
@@ -86,6 +87,10 @@ class Publisher:
                 self._in_flight.pop(answer.event_id, None)
             if not sent.done():
                 sent.cancel()
+
+    async def _mark(self, answers: Sequence[Answer]) -> int:
+        async with self._store.begin() as tx:
+            return await self._tables.mark(tx, [answer.event_id for answer in answers], self._clock.now())
 
     async def sweep(self, partitions: Collection[int] | None, everything: bool = False) -> int:
         """Publishes what has been stored and unmarked for 5 s (at take-over: at all); the number sent."""

@@ -97,7 +97,9 @@ class Tables(Protocol):
     async def take_command(self, tx: Tx, command_id: UUID, now: datetime) -> bool:
         """False if it was taken before: a command is applied once."""
 
-    async def settle_command(self, tx: Tx, command_id: UUID, outcome: str, detail: str) -> None: ...
+    async def settle_command(self, tx: Tx, command_id: UUID, outcome: str, detail: str) -> None:
+        """The first outcome stays."""
+
     async def command_outcomes(self, tx: Tx, since: datetime) -> list[tuple[UUID, str, str, datetime]]: ...
     async def add_dead_letters(self, tx: Tx, letters: Sequence[DeadLetter]) -> None:
         """A later attempt at the same record replaces the earlier row and keeps its first_at."""

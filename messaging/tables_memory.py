@@ -215,7 +215,7 @@ class MemoryTables:
 
     async def settle_command(self, tx: Tx, command_id: UUID, outcome: str, detail: str) -> None:
         commands = self._table(tx, "commands")
-        if command_id in commands:
+        if command_id in commands and commands[command_id][0] is None:
             commands[command_id] = (outcome, detail, commands[command_id][2])
 
     async def command_outcomes(self, tx: Tx, since: datetime) -> list[tuple[UUID, str, str, datetime]]:

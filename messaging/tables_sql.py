@@ -169,7 +169,7 @@ _TAKE_COMMAND = text(
 )
 _SETTLE_COMMAND = text(
     """UPDATE runner_commands SET outcome = :outcome, detail = :detail
-    WHERE stage = :stage AND command_id = :command_id"""
+    WHERE stage = :stage AND command_id = :command_id AND outcome IS NULL"""
 )
 _COMMAND_OUTCOMES = text(
     """SELECT command_id, outcome, detail, taken_at FROM runner_commands

@@ -783,6 +783,23 @@ async def test_a_redrive_that_raises_takes_its_command_and_changes_nothing(bench
     assert (await bench.block(CLAIM)).dead_letter_id == letter
 
 
+async def test_a_command_another_process_took_does_nothing(bench: Bench) -> None:
+    running = await bench.start()
+    bench.tell_raw(KEY, b"{", HEADERS)
+    bench.tell(REVIEW, CLAIM, 2)
+    await running.drain()
+    letter = await the_letter(bench)
+
+    async def taken(tx: Tx) -> bool:
+        return False
+
+    assert await running.runner.redrive(letter, taken) == claim_queues.TAKEN
+    assert await running.runner.skip(taken, dead_letter_id=letter) == claim_queues.TAKEN
+    assert await running.runner.skip(taken, CLAIM, "ops", 1) == claim_queues.TAKEN
+    async with bench.store.begin() as tx:
+        assert await bench.tables().open_dead_letters(tx) == 1
+
+
 async def test_a_dead_letter_given_up_lets_its_claim_go_on(bench: Bench) -> None:
     running = await bench.start()
     bench.tell_raw(KEY, b"{", HEADERS)

@@ -322,6 +322,7 @@ async def test_a_command_is_taken_once_and_its_outcome_kept(store: Store, tables
         assert await tables.new_commands(tx, [known, new]) == {new}
         assert await tables.command_outcomes(tx, NOW) == []
         await tables.settle_command(tx, known, "succeeded", "")
+        await tables.settle_command(tx, known, "nothing to unpark", "")
 
         assert await tables.command_outcomes(tx, NOW) == [(known, "succeeded", "", NOW)]
         assert await tables.command_outcomes(tx, LATER) == []

@@ -81,7 +81,7 @@ class Child:
 
     async def _start(self) -> asyncio.subprocess.Process:
         self.launch.log.parent.mkdir(parents=True, exist_ok=True)
-        processes.turn_over(self.launch.log)
+        processes.cut_log(self.launch.log)
         with self.launch.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self.launch.command,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hosting.exits import Exit
 from local import processes, running
@@ -21,15 +21,19 @@ START_SECONDS_MAX = 300.0
 STOP_SECONDS_MAX = 90.0
 
 
-def start_detached(home: Home, without: Sequence[str] = ()) -> Running:
-    """Run `claimflow up` in a session of its own and return when all is ready; LocalError when it ends before."""
+def start_detached(home: Home, without: Sequence[str] = (), more: Mapping[str, str] | None = None) -> Running:
+    """Run `claimflow up` in a session of its own and return when all is ready; LocalError when it ends before.
+
+    `more` are settings beyond those of this process's environment.
+    """
     home.make()
     # Asked here as well, so that the answer comes at once and not from another process's log.
     with only_one(home):
         pass
     log = home.log / "supervisor.log"
     options = [word for name in without for word in ("--without", name)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **(more or {}), "CLAIMFLOW_HOME": str(home.folder), "PYTHONPATH": path}
     process = processes.spawn([sys.executable, "-P", "-m", "cli", "up", *options], log, environment)
     deadline = time.monotonic() + START_SECONDS_MAX
     while True:

@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from hosting.settings import SharedSettings
 from local.errors import LocalError
+from local.settings import LocalSettings
 from messaging.admin import AdminError, Change, TopicAdmin
 from messaging.kafka import kafka_settings
 from privacy.errors import MasterKeyError
@@ -16,17 +16,17 @@ from privacy.migrate import migrate_key_ring
 from schemas.topics import registry
 
 
-def topic_admin(bootstrap: str, settings: SharedSettings) -> TopicAdmin:
+def topic_admin(bootstrap: str, settings: LocalSettings) -> TopicAdmin:
     """An admin for the topics of the broker at this address."""
-    return TopicAdmin(kafka_settings(settings.model_copy(update={"kafka": bootstrap}), "admin"))
+    return TopicAdmin(kafka_settings(settings.model_copy(update={"kafka": bootstrap}), "admin"), settings.replicas)
 
 
-def plan_topics(bootstrap: str, settings: SharedSettings) -> list[Change]:
+def plan_topics(bootstrap: str, settings: LocalSettings) -> list[Change]:
     """What the registry would change on this broker."""
     return topic_admin(bootstrap, settings).plan(registry(settings.partitions))
 
 
-def make_topics(bootstrap: str, settings: SharedSettings) -> list[Change]:
+def make_topics(bootstrap: str, settings: LocalSettings) -> list[Change]:
     """Apply the registry; gives what was changed. LocalError when the broker has them with other partitions."""
     try:
         return topic_admin(bootstrap, settings).apply(registry(settings.partitions))

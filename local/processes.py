@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-LOG_BYTES_KEPT = 64 * 1024 * 1024
+LOG_BYTES_MAX = 64 * 1024 * 1024
 
 
 def spawn(
@@ -20,7 +20,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a command in its own session with output to `log`; it is ended when this process is killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    turn_over(log)
+    cut_log(log)
     with log.open("ab") as output:
         return subprocess.Popen(
             [*command],
@@ -33,10 +33,17 @@ def spawn(
         )
 
 
-def turn_over(log: Path) -> None:
-    """Put a log that has grown large aside, in place of the one put aside before."""
-    if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
-        log.replace(log.with_name(log.name + ".1"))
+def cut_log(log: Path) -> None:
+    """Put a log that has grown large aside as .1, in place of the one put aside before, and empty it.
+
+    It is emptied, not renamed, because its writer has it open (for appending) and would follow the name.
+    """
+    try:
+        if log.stat().st_size > LOG_BYTES_MAX:
+            shutil.copyfile(log, log.with_name(log.name + ".1"))
+            os.truncate(log, 0)
+    except FileNotFoundError:
+        return
 
 
 def dying_with_parent(signal_name: str = "KILL") -> list[str]:

@@ -9,9 +9,9 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from hosting.exits import Exit
 from hosting.settings import load_settings
@@ -27,7 +27,7 @@ from local.settings import LocalSettings
 from local.system import DATABASES, PROCESSES
 
 DATABASE_PREFIX = "claimflow_"
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS, _LOGS_SECONDS = 0.2, 30.0
 
 
 class Supervisor:
@@ -48,15 +48,15 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self._secrets: dict[str, object] = {}
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Bring everything up, call it ready, keep it up until `stop` is set, take everything down."""
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+        """Bring everything up, say so once, keep it up until `stop` is set, take everything down."""
         self._home.make()
         with only_one(self._home):
             try:
                 await self._interruptible(self._bring_up(), stop)
                 if not stop.is_set():
                     self._write("ready")
-                    self._announce()
+                    on_ready()
                     await self._keep_up(stop)
             finally:
                 await self._take_down()
@@ -125,10 +125,13 @@ class Supervisor:
         await asyncio.gather(*(child.wait_ready(self._settings.ready_seconds) for child in children))
 
     async def _keep_up(self, stop: asyncio.Event) -> None:
-        watchers = [asyncio.create_task(self._keep_server(name)) for name in ("broker", "database")]
-        self._tasks += watchers
+        watchers = [self._keep_server("broker"), self._keep_server("database"), self._keep_logs_small()]
+        self._tasks += [asyncio.create_task(watcher) for watcher in watchers]
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        # A watcher of a server that is not ours ends at once; only a fault or the wish to stop ends this.
+        waiting: set[asyncio.Task[Any]] = {stopped, *self._tasks}
+        while not stopped.done() and not any(task.done() and task.exception() for task in self._tasks):
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         for task in self._tasks:
             if task.done():
@@ -136,13 +139,21 @@ class Supervisor:
 
     async def _keep_server(self, name: str) -> None:
         server = self._broker if name == "broker" else self._database
-        while isinstance(server, EmbeddedBroker | EmbeddedDatabase):
+        while _is_ours(server):
             await asyncio.sleep(_LOOK_SECONDS)
             if not server.running:
                 self._say(f"the {name} ended with code {server.exit_code}; starting it again")
                 self._write_servers()
                 await asyncio.to_thread(server.start)
                 self._write_servers()
+
+    async def _keep_logs_small(self) -> None:
+        servers = [server.log for server in (self._broker, self._database) if _is_ours(server)]
+        logs = [launch.log for launch in self._launches] + servers
+        while True:
+            await asyncio.sleep(_LOGS_SECONDS)
+            for log in logs:
+                await asyncio.to_thread(processes.cut_log, log)
 
     async def _take_down(self) -> None:
         self._write("stopping")
@@ -167,10 +178,6 @@ class Supervisor:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    def _announce(self) -> None:
-        for launch in self._launches:
-            self._say(f"{launch.name:<14} {launch.url}  {launch.spec.about}")
-
     @property
     def _launches(self) -> list[Launch]:
         return [child.launch for child in self._children]
@@ -192,7 +199,7 @@ class Supervisor:
 
     def _write_servers(self) -> None:
         for name, server in (("broker", self._broker), ("database", self._database)):
-            if isinstance(server, EmbeddedBroker | EmbeddedDatabase):
+            if _is_ours(server):
                 pid = server.pid
                 ticks = processes.start_ticks(pid) if pid else None
                 state = {"name": name, "pid": pid, "start_ticks": ticks, "log": str(server.log)}
@@ -206,6 +213,10 @@ class Supervisor:
             if pid is not None:
                 self._say(f"ending {spec.name} (process {pid}), left behind by an earlier run")
                 processes.end_stranger(pid)
+
+
+def _is_ours(server: object) -> TypeGuard[EmbeddedBroker | EmbeddedDatabase]:
+    return isinstance(server, EmbeddedBroker | EmbeddedDatabase)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import typer
 from cli.output import Json, note, print_json, print_table
 
 if TYPE_CHECKING:
-    from hosting.settings import SharedSettings
+    from local.settings import LocalSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def apply(json: Json = False) -> None:
     _show([(change.kind, change.topic, change.words) for change in make_topics(bootstrap, settings)], json)
 
 
-def _broker() -> tuple[str, SharedSettings]:
+def _broker() -> tuple[str, LocalSettings]:
     import os
 
     from hosting.settings import load_settings

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import Json, note, print_json
+
+if TYPE_CHECKING:
+    from local.home import Home
 
 _WITHOUT = typer.Option("--without", metavar="NAME", help="Leave a process out; may be repeated.")
 _DETACH = typer.Option("--detach", "-d", help="Return when everything is ready and leave it running.")
@@ -23,36 +27,48 @@ def up(
     json: Json = False,
 ) -> None:
     """Run broker, database, simulators and services, and start again what dies."""
-    import asyncio
     import os
 
     from local import running
     from local.home import Home
 
     home = Home.of(os.environ)
+
+    def show() -> None:
+        addresses = running.addresses(running.require(home))
+        if json:
+            print_json(addresses)
+        else:
+            _print_addresses(addresses)
+        note(f"claimflow is up; {'stop it with claimflow down' if detach else 'Ctrl-C stops it'}")
+
     if detach:
         from local.detaching import start_detached
 
-        found = start_detached(home, without or [])
+        start_detached(home, without or [])
+        show()
     else:
-        asyncio.run(_stay(home, without or []))
-        return
-    if json:
-        print_json(running.addresses(found))
-    else:
-        for name, address in running.addresses(found).items():
-            print(f"{name:<14} {address}")
-        note("claimflow is up; stop it with claimflow down")
+        import asyncio
+
+        asyncio.run(_stay(home, without or [], show))
 
 
-async def _stay(home: object, without: list[str]) -> None:
+def _print_addresses(addresses: Mapping[str, str]) -> None:
+    from local.system import PROCESSES
+
+    about = {"kafka": "the log", "postgres": "the databases"} | {spec.name: spec.about for spec in PROCESSES}
+    width = max(len(address) for address in addresses.values())
+    for name, address in addresses.items():
+        print(f"{name:<14} {address:<{width}}  {about.get(name, '')}", flush=True)
+
+
+async def _stay(home: Home, without: list[str], show: Callable[[], None]) -> None:
     import asyncio
     import os
 
-    from local.home import Home
     from local.supervisor import Supervisor, stop_signals
 
-    assert isinstance(home, Home)
     stop = asyncio.Event()
     stop_signals(stop)
-    await Supervisor(home, os.environ, note, without).run(stop)
+    await Supervisor(home, os.environ, note, without).run(stop, show)
+    note("claimflow is down")

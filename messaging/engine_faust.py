@@ -28,6 +28,7 @@ from messaging.record import Record, TopicPartition
 BUFFER_MAX = 8192
 BUFFER_MIN = 4096
 PAUSE_SECONDS = 0.1
+START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 
 
@@ -181,7 +182,8 @@ class FaustEngine(EngineBase):
         """Joins the group; returns when the first assignment is made."""
         app = self._app = make_app(self)
         refuse_unsafe(app)
-        await app.start()
+        # Faust waits for its assignment without an end of its own, and a failed start does not always reach the caller.
+        await asyncio.wait_for(app.start(), START_SECONDS)
         self._hints = asyncio.create_task(self.hint(self._commit))
 
     async def stop(self) -> None:

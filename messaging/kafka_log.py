@@ -13,7 +13,7 @@ from aiokafka import TopicPartition as ClientPlace
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as AdminPlace
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from messaging.kafka_settings import KafkaSettings
 from messaging.ports import Fatal
@@ -41,7 +41,8 @@ def ask(settings: KafkaSettings, question: Callable[[Any], T]) -> T:
             with admin_client(settings) as client:
                 return question(client)
         except KafkaError as error:
-            if attempt == TRIES - 1 or not getattr(error, "retriable", False):
+            # A broker that is away was waited for already.
+            if attempt == TRIES - 1 or isinstance(error, KafkaTimeoutError) or not error.retriable:
                 raise
             time.sleep(TRY_PAUSE_SECONDS)
     raise AssertionError("unreachable")

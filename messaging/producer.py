@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from hosting.exits import CannotStartError
 from messaging.kafka_settings import KafkaSettings
 from messaging.ports import Fatal, PublishFailed
 from messaging.record import Outgoing, TopicPartition
@@ -31,13 +32,16 @@ class KafkaProducer:
         self._enqueueing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connects; fails if neither the broker nor the credentials answer."""
+        """Connects; CannotStartError if there is no broker, or it does not take the credentials."""
         client = AIOKafkaProducer(**self._settings.producer())
         try:
             await client.start()
-        except BaseException:
+        except KafkaError as error:
             await client.stop()
-            raise
+            raise CannotStartError(
+                f"Kafka does not answer at {self._settings.bootstrap}: no broker, or it refuses the credentials "
+                f"({type(error).__name__})"
+            ) from error
         self._client = client
 
     async def stop(self, timeout_seconds: float = 5.0) -> None:
@@ -67,7 +71,7 @@ class KafkaProducer:
         except TimeoutError as late:
             raise PublishFailed(f"not acknowledged within {timeout_seconds:g} s") from late
         except KafkaError as error:
-            if getattr(error, "retriable", False) or isinstance(error, UnknownTopicOrPartitionError):
+            if error.retriable or isinstance(error, KafkaTimeoutError):
                 raise PublishFailed(f"not acknowledged: {type(error).__name__}") from error
             raise Fatal(f"the producer cannot go on: {type(error).__name__}") from error
         except AssertionError as error:

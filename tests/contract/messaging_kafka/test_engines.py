@@ -11,6 +11,7 @@ import pytest
 from kafka import TopicPartition as AdminPlace
 from kafka.structs import OffsetAndMetadata
 
+from local.ports import free_port
 from messaging.kafka_log import KafkaLogInfo, admin_client
 from messaging.ports import Feed, PublishFailed
 from messaging.record import Outgoing, Record, TopicPartition, partition_of
@@ -244,6 +245,20 @@ async def test_an_assignment_that_fails_ends_the_process(fresh_kafka: str, engin
     await member.__aexit__()
     assert member.left == [f"{group.stage.name}: no positions to be had"]
     assert group.decided == []
+
+
+# Leaving raises here, also in the consumer's own thread.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_an_engine_started_without_a_broker_fails_within_its_time(engine: str) -> None:
+    member = Member(Group(f"127.0.0.1:{free_port()}", engine))
+
+    starting = asyncio.create_task(member.engine.start())
+    await until(lambda: starting.done() or bool(member.left), 20)
+
+    starting.cancel()
+    [outcome] = await asyncio.gather(starting, return_exceptions=True)
+    await member.engine.stop()
+    assert isinstance(outcome, BaseException) or member.left
 
 
 async def test_a_broker_killed_and_started_again_loses_nothing(

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import TopicPartition as ClientPlace
 
+from hosting.exits import CannotStartError
 from local.ports import free_port
 from messaging.kafka_log import KafkaTail, admin_client
 from messaging.kafka_settings import KafkaSettings
@@ -108,6 +109,18 @@ async def test_a_record_refused_by_the_broker_means_that_the_process_must_leave(
         await producer.send([too_large, *numbered(topic, count)], 5)
 
 
+async def test_a_producer_whose_sequence_is_broken_means_that_the_process_must_leave(
+    topic: str, producer: KafkaProducer
+) -> None:
+    await producer.send(numbered(topic, 10), 5)
+    client = producer._client
+    assert client is not None
+    client._txn_manager.increment_sequence_number(ClientPlace(topic, 0), 7)
+
+    with pytest.raises(Fatal, match="OutOfOrderSequenceNumber"):
+        await producer.send(numbered(topic, 2), 5)
+
+
 async def test_a_partition_the_topic_does_not_have_means_that_the_process_must_leave(
     topic: str, producer: KafkaProducer
 ) -> None:
@@ -125,7 +138,7 @@ async def test_a_producer_that_is_stopped_refuses_to_send(topic: str, producer: 
 async def test_starting_without_a_broker_fails_and_leaves_nothing_behind() -> None:
     producer = KafkaProducer(KafkaSettings(f"127.0.0.1:{free_port()}"))
 
-    with pytest.raises(KafkaConnectionError):
+    with pytest.raises(CannotStartError, match="no broker, or it refuses the credentials"):
         await producer.start()
 
     await producer.stop()

@@ -20,7 +20,9 @@ def pause(
     stage: Annotated[str, typer.Argument(help="assessment, payment, notify, ops-views ...")],
     person: Person,
     reason: Reason,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=60 * 24 * 30, help="Resume by itself then.")] = 0,
+    minutes: Annotated[
+        int, typer.Option("--minutes", min=0, max=60 * 24 * 30, help="Resume by itself then; 0: not.")
+    ] = 0,
     key: Key = "",
     wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the stage's word.")] = 10.0,
     url: Url = "",

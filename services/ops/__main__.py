@@ -1,4 +1,5 @@
-"""`python -m services.ops`: the ops service as a process; `... rebuild-views` drops the views, to be built again.
+"""`python -m services.ops`: the ops service as a process; `... rebuild-views` drops the views, to be built again;
+`... openapi` writes the API's description.
 
 Settings are CLAIMFLOW_* and CLAIMFLOW_OPS_*.
 """
@@ -11,7 +12,7 @@ from hosting.exits import CannotStartError, Exit
 from hosting.process import run
 from hosting.settings import load_settings
 from messaging.crash_points import arm_from
-from services.ops.app import rebuild_views, start
+from services.ops.app import described, rebuild_views, start
 from services.ops.settings import OpsSettings
 
 
@@ -22,7 +23,10 @@ def main(words: Sequence[str]) -> int:
         return run("services.ops", start)
     if list(words) == ["rebuild-views"]:
         return _rebuild()
-    sys.stderr.write("services.ops: the only command is rebuild-views\n")
+    if list(words) == ["openapi"]:
+        sys.stdout.write(described())
+        return Exit.done
+    sys.stderr.write("services.ops: the commands are rebuild-views and openapi\n")
     return Exit.usage
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -68,11 +69,12 @@ def _read(path: Path) -> dict[str, Staff]:
     if len(raw) > FILE_BYTES_MAX:
         raise BadPeopleFile(f"it is larger than {FILE_BYTES_MAX} bytes")
     try:
-        directory = Directory.model_validate(yaml.safe_load(raw))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise BadPeopleFile("it is no well-formed YAML") from None
+        # As JSON, so that money is text here as everywhere: YAML would make a float of it.
+        directory = Directory.model_validate_json(json.dumps(yaml.safe_load(raw)))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
         place = "/".join(str(part) for part in first["loc"]) or "the file"
         raise BadPeopleFile(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError):
+        raise BadPeopleFile("it is no well-formed YAML") from None
     return {one.id: one for one in directory.people}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -55,7 +56,8 @@ def listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
+        # Loopback unless a container says otherwise: these servers are not made for strangers.
+        listener.bind((os.environ.get("CLAIMFLOW_SIM_HOST", LOOPBACK), port))
         listener.listen(1024)
     except OSError:
         listener.close()

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import aiosmtplib
+import structlog
 
 from messaging.crash_points import reach
 from services.notify.ports import Delivery, OutgoingMail, Taken
@@ -22,6 +23,7 @@ CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 20.0
 BATCH_SECONDS: Final = 28.0
 LEASE_MARGIN_SECONDS: Final = 2.0
+log = structlog.get_logger("notify")
 _BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPConnectError, OSError)
 
 
@@ -55,6 +57,8 @@ class SmtpChannel:
         for result in await asyncio.gather(*senders, return_exceptions=True):
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
+        if not late and None in batch.outcomes:
+            log.warning("the mail server takes no mail now", address=self._host, port=self._port, count=len(mails))
         return batch.settled("deadline" if late else "unavailable")
 
     async def close(self) -> None:

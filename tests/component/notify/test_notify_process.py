@@ -19,7 +19,7 @@ from messaging.record import Outgoing, partition_of
 from privacy.master_key import create_master_key_file
 from privacy.migrate import migrate_key_ring
 from privacy.wiring import open_sealer
-from schemas.event import decode
+from schemas.event import Event, decode
 from schemas.ids import DecisionId, claim_id
 from schemas.notify import NoticeSent
 from schemas.topics import topic_of
@@ -94,7 +94,7 @@ async def tell_stories(kafka: str, database: str, key: Path) -> None:
         claim, decided = claim_id("process", f"claim-{number}"), DecisionId(an_id(f"process-{number}"))
         language = ("en", "zh-CN")[number % 2]
         decision = a_decision(name=f"process-{number}")
-        told = (
+        told: tuple[tuple[Event, int, dict[str, int]], ...] = (
             (a_claim_reported(claim, reporter=reporter, language=language), 1, {}),
             (a_claim_approved(decision), 1, {"intake": 1}),
             (a_payment_instructed(f"payment-{number}", decision_id=decided), 1, {"intake": 1, "assessment": 1}),

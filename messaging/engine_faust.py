@@ -125,8 +125,12 @@ class StageConsumer(driver.Consumer):
         return await super().wait_first(_resumed(callback, awaited), suspended)
 
 
+async def _resumed(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Any:
+    return await _rest(coroutine, awaited)
+
+
 @types.coroutine
-def _resumed(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, Any]:
+def _rest(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, Any]:
     """Goes on with a coroutine that has been run up to its first wait."""
     try:
         while True:

@@ -15,12 +15,12 @@ from messaging.ports import Tx
 from messaging.stage import Input, WorkDone, WorkItem
 from privacy.erased import Erased
 from privacy.errors import SealError
-from schemas.assessment import ClaimApproved, ClaimPartlyApproved
+from schemas.assessment import ClaimApproved, ClaimDecidedNil, ClaimDenied, ClaimPartlyApproved
 from schemas.event import Event
 from schemas.ids import ClaimId
 from schemas.intake import ClaimReported
 from schemas.outcomes import Nothing, Outcome
-from services.payment.domain.approval import BANK_INSTRUCTION, approve
+from services.payment.domain.approval import BANK_INSTRUCTION, approve, decline
 from services.payment.domain.bank import (
     AccountMissing,
     BankOrder,
@@ -35,9 +35,8 @@ from services.payment.domain.files import ClaimFile
 from services.payment.domain.settlement import settle
 from services.payment.ports import INQUIRIES_MAX, ORDERS_MAX, FileBook, LedgerBook, PayeeOpener, PaymentGateway
 
-HANDLED: Mapping[str, type[Event]] = {
-    model.TYPE: model for model in (ClaimReported, ClaimApproved, ClaimPartlyApproved)
-}
+_MODELS: tuple[type[Event], ...] = (ClaimReported, ClaimApproved, ClaimPartlyApproved, ClaimDecidedNil, ClaimDenied)
+HANDLED: Mapping[str, type[Event]] = {model.TYPE: model for model in _MODELS}
 
 
 class PaymentHandler:
@@ -58,6 +57,8 @@ class PaymentHandler:
             return Nothing(), state.with_payee(data.reference, data.payee or data.reporter)
         if isinstance(data, ClaimApproved | ClaimPartlyApproved):
             return approve(state, data.decision, data.reserves, event.now)
+        if isinstance(data, ClaimDecidedNil | ClaimDenied):
+            return decline(state, event.now)
         raise TypeError(f"payment does not decide about {event.type}")
 
     async def save(self, states: Mapping[ClaimId, ClaimFile], tx: Tx) -> None:

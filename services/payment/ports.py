@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 from messaging.ports import Tx
 from privacy.erased import Erased
 from privacy.errors import SealError
-from schemas.ids import ClaimId, LedgerTransferId
+from schemas.ids import ClaimId, LedgerTransferId, PaymentId
 from schemas.party import Party, SealedParty
 from services.payment.domain.bank import BankReply, CreditTransfer
-from services.payment.domain.files import ClaimFile
+from services.payment.domain.files import ClaimFile, Payment
 from services.payment.domain.ledger import Transfer
 
 ORDERS_MAX = 100
@@ -45,6 +45,9 @@ class FileBook(Protocol):
 
     async def save(self, files: Sequence[ClaimFile], tx: Tx) -> None:
         """Stores the files' named payees and touched payments with their instructions, not what they posted."""
+
+    async def payments(self, tx: Tx, after: PaymentId | None, limit: int) -> list[tuple[ClaimId, Payment]]:
+        """All payments by id, a page at a time: those after the given one. For verification, not for decisions."""
 
 
 class LedgerLine(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from messaging.ports import Tx
-from schemas.ids import ClaimId
-from services.payment.domain.files import ClaimFile
+from schemas.ids import ClaimId, PaymentId
+from services.payment.domain.files import ClaimFile, Payment
 
 FILES = "payment_files"
 
@@ -23,3 +23,8 @@ class FileBookMemory:
         held = tx.table(FILES)
         for file in files:
             held[file.claim_id] = replace(file, touched=frozenset(), named=False, posted=())
+
+    async def payments(self, tx: Tx, after: PaymentId | None, limit: int) -> list[tuple[ClaimId, Payment]]:
+        every = [(file.claim_id, payment) for file in tx.table(FILES).values() for payment in file.payments]
+        every.sort(key=lambda one: one[1].payment_id)
+        return [one for one in every if after is None or one[1].payment_id > after][:limit]

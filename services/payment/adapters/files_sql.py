@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -18,14 +19,15 @@ from schemas.payment import HoldReason, PaymentKind
 from services.payment.domain.files import ClaimFile, Draw, Instruction, Payment, PaymentStatus
 
 _PAYEES = text("SELECT claim_id, reference, payee FROM payees WHERE claim_id = ANY(CAST(:ids AS uuid[]))")
-_PAYMENTS = text("""
+_SELECT = """
     SELECT p.payment_id, p.claim_id, p.decision_id, p.kind, p.amount_minor, p.currency, p.status, p.decided_at,
            p.draws, p.hold_reason, i.instruction_id, i.attempt, i.end_to_end_id, i.amount_minor AS instructed_minor,
            i.bank_reference, i.refusal_code, i.settled_at
       FROM payments p LEFT JOIN instructions i ON i.instruction_id = p.instruction_id
-     WHERE p.claim_id = ANY(CAST(:ids AS uuid[]))
-     ORDER BY p.decided_at, p.payment_id
-""")
+"""
+_PAYMENTS = text(f"{_SELECT} WHERE p.claim_id = ANY(CAST(:ids AS uuid[])) ORDER BY p.decided_at, p.payment_id")
+_PAGE = text(f"{_SELECT} WHERE p.payment_id > :after ORDER BY p.payment_id LIMIT :limit")
+_BEFORE_ALL = UUID(int=0)
 _SAVE_PAYEES = text("""
     INSERT INTO payees (claim_id, reference, payee)
     SELECT * FROM unnest(CAST(:claim_id AS uuid[]), CAST(:reference AS text[]), CAST(:payee AS text[]))
@@ -86,6 +88,10 @@ class FileBookSql:
         await _insert(tx, _SAVE_PAYMENTS, [_payment_row(claim_id, payment) for claim_id, payment in touched])
         instructions = [payment.instruction for _, payment in touched if payment.instruction is not None]
         await _insert(tx, _SAVE_INSTRUCTIONS, [_instruction_row(one) for one in instructions])
+
+    async def payments(self, tx: Tx, after: PaymentId | None, limit: int) -> list[tuple[ClaimId, Payment]]:
+        rows = await tx.connection.execute(_PAGE, {"after": after or _BEFORE_ALL, "limit": limit})
+        return [(ClaimId(row.claim_id), _payment(row)) for row in rows]
 
 
 async def _insert(tx: Tx, statement: Any, rows: Sequence[dict[str, Any]]) -> None:

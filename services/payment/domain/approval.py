@@ -54,6 +54,11 @@ def approve(
     return _instructed(_superseded(file, now), replace(payment, draws=draws), now)
 
 
+def decline(file: ClaimFile, now: datetime) -> tuple[Outcome, ClaimFile]:
+    """A person decided that nothing is payable: what was booked and never left the house is released."""
+    return Nothing(), _superseded(file, now)
+
+
 def draw(decision: Decision, reserves: Sequence[ReserveLine]) -> tuple[Draw, ...] | HoldReason:
     """What the payment takes from each reserve; a reason if the approval does not add up or is not reserved.
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from privacy.wiring import memory_sealer_with_ring
-from schemas.assessment import Override, ReserveLine
+from schemas.assessment import ClaimDenied, Override, ReserveLine
 from schemas.ids import end_to_end_id
 from schemas.money import Money
 from schemas.party import Account
@@ -142,6 +142,34 @@ async def test_a_new_decision_after_a_rejection_releases_the_old_booking_and_is_
             PaymentStatus.rejected,
         ]
         assert await house.totals() == {("claims-incurred", "USD"): 70_000, ("claims-payable", "USD"): -70_000}
+
+
+async def test_a_denial_after_a_rejection_releases_what_was_booked() -> None:
+    blocked = Account(holder="Ada Example", account_number="0009990006", country="US")
+    denied = ClaimDenied(
+        person=a_person(), reason="not covered", clause_id="A.1", fact="the loss was no flood", appeal="write to us"
+    )
+    async with a_payment_house() as house:
+        await house.report_and_approve(party=a_party(account=blocked))
+        await house.settle()
+        house.tell(denied)
+
+        await house.settle()
+
+        assert await house.totals() == {}
+
+
+async def test_a_denial_while_a_payment_is_on_its_way_changes_nothing() -> None:
+    denied = ClaimDenied(
+        person=a_person(), reason="not covered", clause_id="A.1", fact="the loss was no flood", appeal="write to us"
+    )
+    async with a_payment_house() as house:
+        await house.report_and_approve()
+        house.tell(denied)
+
+        await house.settle()
+
+        assert (await house.totals())["bank", "USD"] == -120_000
 
 
 async def test_a_payee_without_account_is_held_and_nothing_is_sent() -> None:

@@ -200,6 +200,22 @@ def test_a_statement_lists_a_claims_postings_in_the_order_booked(with_books: Ope
     with_books(run)
 
 
+def test_all_payments_are_paged_through_by_id(with_books: OpenBooks) -> None:
+    async def run(books: Books) -> None:
+        files = [an_approved_file(number) for number in range(1, 8)]
+        await books.keep(*files)
+
+        async with books.store.begin() as tx:
+            first = await books.files.payments(tx, None, 4)
+            rest = await books.files.payments(tx, first[-1][1].payment_id, 4)
+
+        every = [(file.claim_id, payment) for file in files for payment in file.payments]
+        expected = sorted(every, key=lambda one: one[1].payment_id)
+        assert [*first, *rest] == expected
+
+    with_books(run)
+
+
 @pytest.mark.database
 @pytest.mark.parametrize(
     "statement",

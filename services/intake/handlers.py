@@ -75,7 +75,6 @@ class _Pending:
     submission: Submission
     deadline: float
     result: asyncio.Future[Result]
-    answers: list[Any] = field(default_factory=list)
 
     def settle(self, result: Result) -> None:
         if not self.result.done():

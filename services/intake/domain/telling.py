@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.ids import CauseId, ClaimId, SubjectId, claim_reference
 from schemas.intake import ClaimReported
 from schemas.party import Party, SealedParty
 from services.intake.domain.reading import Submission
+
+# Asked for twice within a moment: for the event and for the receipt.
+_reference = lru_cache(maxsize=2_048)(claim_reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Refusal:
 
 
 def receipt_of(claim: ClaimId, status_url: str) -> Receipt:
-    return Receipt(claim, claim_reference(claim), status_url)
+    return Receipt(claim, _reference(claim), status_url)
 
 
 def cause_of(claim: ClaimId) -> CauseId:
@@ -51,7 +55,7 @@ def claim_reported(submission: Submission, sealed: list[SealedParty], reported_a
     """The event; `sealed` in the order of `people_of`."""
     claim = submission.claim
     return ClaimReported(
-        reference=claim_reference(submission.claim_id),
+        reference=_reference(submission.claim_id),
         client=submission.client,
         policy_number=claim.policy_number,
         line=claim.line,

@@ -30,6 +30,7 @@ BULK_ROWS_MAX = 1_000
 NDJSON = "application/x-ndjson"
 NDJSON_NAMES = (NDJSON, "application/ndjson", "application/jsonl")
 _READ_AT_ONCE = 50
+_SLICE_ROWS = 250
 
 _KEY = re.compile(KEY_PATTERN[1:-1])
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -89,14 +90,24 @@ class ClaimRoutes:
             _check_content(request, NDJSON_NAMES)
             client = _client(request)
             lines = _lines(await read_body(request, BULK_BYTES_MAX))
-            rows = await self._read_rows(lines, client)
-            results = iter(await self.intake.submit([row for row in rows if isinstance(row, Submission)]))
-            told = [_row(number, row, results) for number, row in enumerate(rows)]
+            # Taken in slices, so that the first are being stored while the last are being read.
+            slices = [lines[start : start + _SLICE_ROWS] for start in range(0, len(lines), _SLICE_ROWS)]
+            under_way = []
+            for part in slices:
+                rows = await self._read_rows(part, client)
+                under_way.append(asyncio.create_task(self._take(rows)))
+            answers = [answer for part in await asyncio.gather(*under_way) for answer in part]
+            told = [_row(number, answer) for number, answer in enumerate(answers)]
         for _, status in told:
             _ANSWERS.labels("bulk", status).inc()
         _SECONDS.labels("bulk").observe(time.perf_counter() - began)
         body = b"".join(line for line, _ in told)
         return _Answer(body, 200, {"Cache-Control": "no-store"}, NDJSON)
+
+    async def _take(self, rows: Sequence[Submission | RefusedBody]) -> list[Result | RefusedBody]:
+        """What becomes of each row, in order."""
+        results = iter(await self.intake.submit([row for row in rows if isinstance(row, Submission)]))
+        return [row if isinstance(row, RefusedBody) else next(results) for row in rows]
 
     async def _read_rows(self, lines: Sequence[bytes], client: str) -> list[Submission | RefusedBody]:
         rows: list[Submission | RefusedBody] = []
@@ -130,12 +141,12 @@ def _lines(raw: bytes) -> list[bytes]:
     return lines
 
 
-def _row(number: int, row: Submission | RefusedBody, results: Any) -> tuple[bytes, int]:
-    if isinstance(row, RefusedBody):
-        body: dict[str, Any] = problem_body(row.status, row.code, row.detail, _errors(row))
-        status = row.status
+def _row(number: int, answer: Result | RefusedBody) -> tuple[bytes, int]:
+    if isinstance(answer, RefusedBody):
+        body: dict[str, Any] = problem_body(answer.status, answer.code, answer.detail, _errors(answer))
+        status = answer.status
     else:
-        status, body = _told(next(results))
+        status, body = _told(answer)
     if status == 202:
         return _json({"row": number, "status": status, **body}) + b"\n", status
     return _json({"row": number, "status": status, "problem": body}) + b"\n", status

@@ -106,10 +106,10 @@ class ClaimFile:
 
     def put(self, payment: Payment, *transfers: Transfer) -> ClaimFile:
         """The file with the payment added or replaced, and the transfers posted."""
-        others = tuple(one for one in self.payments if one.payment_id != payment.payment_id)
+        held = {one.payment_id: one for one in self.payments} | {payment.payment_id: payment}
         return replace(
             self,
-            payments=(*others, payment),
+            payments=tuple(held.values()),
             touched=self.touched | {payment.payment_id},
             posted=(*self.posted, *transfers),
         )

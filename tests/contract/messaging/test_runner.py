@@ -368,6 +368,21 @@ async def test_what_an_earlier_process_left_is_published_before_what_follows(ben
     assert [sequence for sequence, *_ in bench.answers(CLAIM)] == [1, 2, 3]
 
 
+async def test_a_batch_publishes_what_another_process_left_of_its_claims_first(bench: Bench) -> None:
+    left, right = bench.process(), bench.process()
+    await left.engine.assign(bench.log.places("claims.intake.v1"))
+    await right.engine.assign(bench.log.places("claims.ops.v1"))
+    left.producer.fault = lambda sends: 0
+    bench.tell(REPORT, CLAIM)
+    bench.tell(REVIEW, CLAIM)
+    with pytest.raises(PublishFailed):
+        await left.engine.run_dry()
+
+    await right.engine.run_dry()
+
+    assert [sequence for sequence, *_ in bench.answers(CLAIM)] == [1, 2, 3]
+
+
 async def test_a_transaction_that_met_another_is_repeated(bench: Bench) -> None:
     running = await bench.start()
     met = [2]
@@ -662,6 +677,25 @@ async def test_a_queue_longer_than_one_read_is_taken_to_its_end(bench: Bench, mo
     assert bench.attempts(CLAIM) == list(range(1, 11))
     async with bench.store.begin() as tx:
         assert await bench.tables().standing_claims(tx, 9) == []
+
+
+async def test_a_crash_between_two_reads_of_a_long_queue_strands_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_queues, "QUEUE_MAX", 3)
+    running = await bench.start()
+    fails(bench, (CLAIM, "ops", 1))
+    for sequence in range(1, 8):
+        bench.tell(REVIEW, CLAIM, sequence)
+    await running.drain()
+    heals(bench)
+    bench.clock.advance(31)
+    with crash_at("publish.send"), pytest.raises(Crash):
+        await running.drain()
+
+    await (await bench.start()).drain()
+
+    assert bench.attempts(CLAIM) == list(range(1, 8))
 
 
 async def test_a_hole_is_skipped_and_what_waited_goes_on(bench: Bench) -> None:

@@ -39,7 +39,7 @@ bench: setup ## measures both engines side by side and writes var/bench/*.json
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 simulate: setup ## runs one seed of the simulation: make simulate SEED=42
-	@CLAIMFLOW_TEST_SEED=$(SEED) $(PYTHON) -m pytest tests/simulation -k seed $(ARGS)
+	@CLAIMFLOW_TEST_SEEDS=1 CLAIMFLOW_TEST_SEED=$(SEED) $(PYTHON) -m pytest tests/simulation $(ARGS)
 
 lock: setup ## writes the lock files anew from pyproject.toml and jgo.toml (UPGRADE=1 takes newer versions)
 	@sh local/lock.sh

@@ -47,7 +47,10 @@ def cut_log(log: Path) -> None:
 
 
 def dying_with_parent(signal_name: str = "KILL") -> list[str]:
-    """Words to put before a command so that the kernel ends it when the thread that started it is gone."""
+    """Words to put before a command so that the kernel ends it when its parent is gone.
+
+    The kernel means the thread that started it, not the process: start servers from a thread that stays.
+    """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", signal_name, "--"] if setpriv else []
 

@@ -41,5 +41,7 @@ def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 @functools.cache
 def tracked_files() -> tuple[Path, ...]:
     """Every file under version control that is there."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
+    # A checkout may belong to another user than the one who tests it; git asks to be told that this is meant.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
     return tuple(ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file())

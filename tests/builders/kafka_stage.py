@@ -14,11 +14,12 @@ from uuid import uuid4
 
 from messaging.arrival import Decoder
 from messaging.kafka import KafkaLog
+from messaging.kafka_log import KafkaLogInfo
 from messaging.kafka_settings import KafkaSettings
 from messaging.ports import Feed, Tx
 from messaging.producer import KafkaProducer
 from messaging.publishing import Publisher
-from messaging.record import Outgoing, partition_of
+from messaging.record import Outgoing, TopicPartition, partition_of
 from messaging.stage import Input, Stage
 from messaging.stage_runner import StageRunner
 from messaging.store_memory import MemoryStore
@@ -147,6 +148,20 @@ async def write(kafka: str, sends: Sequence[Outgoing], timeout_seconds: float = 
         await producer.send(sends, timeout_seconds)
     finally:
         await producer.stop()
+
+
+def by_partition(claims: Sequence[ClaimId]) -> dict[int, list[ClaimId]]:
+    """The claims by their partition numbers, in the order given."""
+    found: dict[int, list[ClaimId]] = {}
+    for claim in claims:
+        found.setdefault(partition_of(str(claim).encode(), PARTITIONS), []).append(claim)
+    return found
+
+
+async def ends(kafka: str, topic: str, partitions: int = PARTITIONS) -> dict[TopicPartition, int]:
+    """The end offset of each partition."""
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    return {place: end for place, (_, end) in (await KafkaLogInfo(KafkaSettings(kafka)).offsets(places)).items()}
 
 
 async def until(holds: Callable[[], bool | Awaitable[bool]], seconds: float = 30.0) -> None:

@@ -12,13 +12,13 @@ from kafka import TopicPartition as AdminPlace
 from kafka.structs import OffsetAndMetadata
 
 from local.ports import free_port
-from messaging.kafka_log import KafkaLogInfo, admin_client
+from messaging.kafka_log import admin_client
 from messaging.ports import Feed, PublishFailed
-from messaging.record import Outgoing, Record, TopicPartition, partition_of
+from messaging.record import Outgoing, Record, TopicPartition
 from schemas.ids import ClaimId
 from schemas.topics import dead_letter_topic, topic_of
 from tests.builders.events import a_claim_id
-from tests.builders.kafka_stage import PARTITIONS, Group, Member, report, reports, until, write
+from tests.builders.kafka_stage import PARTITIONS, Group, Member, by_partition, ends, report, reports, until, write
 
 pytestmark = pytest.mark.broker
 
@@ -40,21 +40,8 @@ def starter(broker: Any) -> Iterator[Executor]:
         broker.stop()
 
 
-def by_partition(claims: Sequence[ClaimId]) -> dict[int, list[ClaimId]]:
-    found: dict[int, list[ClaimId]] = {}
-    for claim in claims:
-        found.setdefault(partition_of(str(claim).encode(), PARTITIONS), []).append(claim)
-    return found
-
-
 def claims(numbers: range) -> list[ClaimId]:
     return [a_claim_id(number) for number in numbers]
-
-
-async def ends(kafka: str, topic: str) -> dict[TopicPartition, int]:
-    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-    offsets = await KafkaLogInfo(Group(kafka, "aiokafka").settings).offsets(places)
-    return {place: end for place, (_, end) in offsets.items()}
 
 
 async def test_every_record_is_decided_once_in_the_order_of_its_partition(fresh_kafka: str, engine: str) -> None:

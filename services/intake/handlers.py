@@ -123,15 +123,15 @@ class Intake:
         """True while too many stored events wait for the broker: then nothing new is stored."""
         return self._unpublished >= self._limits.unpublished_max
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[Result]:
-        """A result for each, in order, within the time an answer may take."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._limits.answer_seconds
+    async def submit(self, submissions: Sequence[Submission], patience: float = 1.0) -> list[Result]:
+        """A result for each, in order, within `patience` times the time an answer may take."""
+        seconds = self._limits.answer_seconds * patience
+        deadline = asyncio.get_running_loop().time() + seconds
         waits = [self._enter(submission, deadline) for submission in submissions]
         futures = {wait for wait in waits if isinstance(wait, asyncio.Future)}
         self._gather()
         if futures:
-            await asyncio.wait(futures, timeout=self._limits.answer_seconds)
+            await asyncio.wait(futures, timeout=seconds)
         return [_result(wait) for wait in waits]
 
     async def watch_backlog(self) -> None:
@@ -312,6 +312,7 @@ class Intake:
         except PublishFailed:
             _settle(group, _NO_LOG)
         except Exception as error:
+            # A producer that can never succeed again ends the process by the sweeper, which meets it within seconds.
             if self._store.verdict(error) not in ("repeat", "fault") and not isinstance(error, OSError):
                 log.error("a group could not be published", rows=len(group), exc_info=True)
             _settle(group, _NO_STORE)

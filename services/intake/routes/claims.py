@@ -31,6 +31,8 @@ NDJSON = "application/x-ndjson"
 NDJSON_NAMES = (NDJSON, "application/ndjson", "application/jsonl")
 _READ_AT_ONCE = 50
 _SLICE_ROWS = 250
+# A thousand rows queue behind each other and behind other requests: their answer may take longer than a single one.
+_BULK_PATIENCE = 3.0
 
 _KEY = re.compile(KEY_PATTERN[1:-1])
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -106,7 +108,7 @@ class ClaimRoutes:
 
     async def _take(self, rows: Sequence[Submission | RefusedBody]) -> list[Result | RefusedBody]:
         """What becomes of each row, in order."""
-        results = iter(await self.intake.submit([row for row in rows if isinstance(row, Submission)]))
+        results = iter(await self.intake.submit([row for row in rows if isinstance(row, Submission)], _BULK_PATIENCE))
         return [row if isinstance(row, RefusedBody) else next(results) for row in rows]
 
     async def _read_rows(self, lines: Sequence[bytes], client: str) -> list[Submission | RefusedBody]:

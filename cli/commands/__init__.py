@@ -11,6 +11,7 @@ COMMANDS = (
     "demo",
     "replay",
     "verify",
+    "chaos",
     "submit",
     "review",
     "trace",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,13 +67,13 @@ async def carry(running: Running, wish: Wish, bars: Bars) -> Run:
         follower.expect(claim_ids)
         await sender.put_policies(wish.rows, lambda count: bars.advance("policies", count))
         meter, loop = Meter(_pids(running)), asyncio.get_running_loop()
-        async with _following(follower):
+        async with following(follower):
             begun = loop.time()
             sending = sender.send(wish.rows, lambda count: bars.advance("acknowledged", count), wish.rate)
-            await _until_settled(asyncio.create_task(sending), follower, len(claim_ids), bars)
+            await until_settled(asyncio.create_task(sending), follower, len(claim_ids), bars)
             seconds = loop.time() - begun
             spent = meter.spent(_pids(running))
-            await _until_quiet(follower)
+            await until_quiet(follower)
     return Run(
         claim_ids=claim_ids,
         outcomes=[outcome_of(row) for row in wish.rows],
@@ -113,18 +113,20 @@ def journal_folder(running: Running) -> Path:
 
 
 @asynccontextmanager
-async def _following(follower: Follower):  # type: ignore[no-untyped-def]
+async def following(follower: Follower) -> AsyncIterator[asyncio.Task[None]]:
+    """The follower at work; its task, which ends only by a fault."""
     await follower.tail.start()
     task = asyncio.create_task(follower.run())
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await follower.tail.stop()
 
 
-async def _until_settled(sending: asyncio.Task[None], follower: Follower, wanted: int, bars: Bars) -> None:
+async def until_settled(sending: asyncio.Task[None], follower: Follower, wanted: int, bars: Bars) -> None:
+    """Returns when everything is sent and every claim is closed or with a person; CannotStartError when they stick."""
     shown = dict.fromkeys(follower.counts, 0)
     loop = asyncio.get_running_loop()
     try:
@@ -147,7 +149,7 @@ async def _until_settled(sending: asyncio.Task[None], follower: Follower, wanted
         await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _until_quiet(follower: Follower) -> None:
+async def until_quiet(follower: Follower) -> None:
     """Notices may still be on their way after the last claim is settled."""
     loop = asyncio.get_running_loop()
     while loop.time() - follower.moved_at < QUIET_SECONDS:

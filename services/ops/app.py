@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.responses import JSONResponse, Response
 
 from hosting.exits import CannotStartError, Exit
@@ -25,6 +27,7 @@ from messaging.ports import Clock, Producer, Store
 from messaging.process import StageProcess, health, open_stage, open_store
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Stage
+from messaging.store_sql import StoreUnavailable
 from privacy.errors import MasterKeyError
 from privacy.migrate import migrate_key_ring
 from privacy.sealing import Sealer
@@ -51,6 +54,7 @@ from services.ops.routes.web import handle_faults
 from services.ops.settings import OpsSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+log = structlog.get_logger("ops")
 Health = Callable[[], Mapping[str, Any]]
 _RUNNER_ROWS = ("positions", "claims", "answers", "queue", "work", "dead_letters")
 
@@ -124,6 +128,8 @@ def create_app(ops: Ops, live: Health, ready: Health) -> FastAPI:
     """The HTTP side. Every error of it is a problem document."""
     app = FastAPI(title="claimflow ops", docs_url=None, redoc_url=None, openapi_url=None)
     handle_faults(app)
+    for kind in (StoreUnavailable, PoolTimeout, DBAPIError):
+        app.add_exception_handler(kind, _database_fault)
     app.add_exception_handler(Exception, _fault)
     app.include_router(claim_routes(ops.reader))
     app.include_router(review_routes(ops.reader, ops.reviewer, ops.people))
@@ -145,6 +151,15 @@ def described() -> str:
     nothing: Any = None
     app = create_app(Ops(nothing, nothing, nothing, nothing, nothing, nothing, nothing), dict, dict)
     return as_text(app)
+
+
+async def _database_fault(request: Request, raised: Exception) -> Response:
+    """503 while the database cannot be reached; anything else it says is a fault of ours."""
+    if isinstance(raised, DBAPIError) and not raised.connection_invalidated:
+        raise raised
+    log.error("the database cannot be reached", path=request.url.path)
+    detail = "the database cannot be reached; repeat the request, a POST with its Idempotency-Key"
+    return problem(503, "database-unavailable", detail, headers={"Retry-After": "2"})
 
 
 async def _fault(request: Request, raised: Exception) -> Response:

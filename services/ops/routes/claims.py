@@ -92,7 +92,7 @@ def claim_routes(reader: ClaimReader) -> APIRouter:
 
     @routes.get("/v1/look-up", response_model=LookUpAnswer, responses=problems(422))
     async def look_up(
-        request: Request, id: Annotated[str, Query(min_length=1, max_length=64, examples=["FL-000001"])]
+        request: Request, id: Annotated[str, Query(pattern="^[!-~]{1,64}$", max_length=64, examples=["FL-000001"])]
     ) -> Response:
         """The claims an id stands for: of an event, a payment, a policy, a decision ..., at most fifty."""
         found = await reader.look_up(id, _LOOK_UP_MAX)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from starlette.responses import Response
 
 from hosting.web import ProblemError
 from schemas.ids import SubjectId
-from schemas.model import LongText
 from schemas.party import Party
 from services.ops.domain.people import Role
 from services.ops.handlers.erasing import NoSuchParty, PersonDesk
@@ -29,6 +28,10 @@ _EXAMPLES = {
 }
 
 
+Written = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A reason as it is kept: one line, no control characters (PostgreSQL takes no NUL in a text)."""
+
+
 class EraseRequest(BaseModel):
     """Whom to erase: a subject's id, or a claim with who of it. There is no way back."""
 
@@ -37,7 +40,7 @@ class EraseRequest(BaseModel):
     subject_id: SubjectId | None = None
     claim: str | None = None
     who: Literal["reporter", "payee"] | None = None
-    reason: LongText
+    reason: Written
 
     @model_validator(mode="after")
     def _names_one_person(self) -> EraseRequest:
@@ -105,9 +108,7 @@ def person_routes(reader: ClaimReader, persons: PersonDesk, people: People) -> A
         responses=problems(400, 403, 404, 409, 422, 503),
         openapi_extra={"parameters": [PERSON_PARAMETER]},
     )
-    async def get_parties(
-        request: Request, claim: ClaimName, reason: Annotated[str, Query(min_length=1, max_length=500)]
-    ) -> Response:
+    async def get_parties(request: Request, claim: ClaimName, reason: Annotated[Written, Query()]) -> Response:
         """The claim's parties in the clear, for who may see them; each look is written down with its reason."""
         staff = person_of(request, people)
         demand(staff, Role.unmask)

@@ -9,16 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import httpx2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate, upgrade
+from messaging.ports import Fatal
 from messaging.store_sql import SqlStore
 from schemas.ids import ClaimId, CommandId, EventId, ReviewId, SubjectId
-from services.ops.app import MIGRATIONS, drop_views
+from services.ops.app import MIGRATIONS, create_app, drop_views
 from services.ops.domain.claim_view import ClaimView, Told, fold, fresh_view
 from services.ops.domain.timeline import KnownId, TimelineEntry
+from services.ops.handlers.reading import ClaimReader
 from services.ops.ports import AuditRow, OrderRow, PartyRow, ReviewRow, ViewChanges
 from tests.builders.events import (
     REPORTED_AT,
@@ -33,7 +36,7 @@ from tests.builders.events import (
     a_sealed_party,
     an_id,
 )
-from tests.builders.ops import World, all_rows
+from tests.builders.ops import OK, World, all_rows
 
 VERSIONS = "ops_version"
 InWorld = Callable[[Callable[[World], Awaitable[None]]], None]
@@ -233,9 +236,39 @@ async def test_views_dropped_and_built_again_are_equal_and_the_desk_is_kept(data
 
 
 @pytest.mark.database
-async def test_a_running_process_is_fenced_by_a_rebuild(database_url: str) -> None:
-    from messaging.ports import Fatal
+async def test_strange_texts_reach_the_database_as_refusals_or_as_nothing_found(database_url: str) -> None:
+    async with sql_world(database_url) as world, world.new_life() as life:
+        tell_everything(world, 1)
+        await life.follow()
+        strange = ["%00", "a%00", "%ff", "%F0%9F%92%A7", "'%3B--"]
+        asked = [await life.get(f"/v1/look-up?id={text}") for text in strange]
+        named = [await life.get(f"/v1/claims/{text}") for text in strange]
+        reasons = [await life.get(f"/v1/claims/{a_claim_id()}/parties?reason={text}", "pia") for text in strange]
+        erase = await life.post("/v1/persons:erase", {"subject_id": str(an_id("x")), "reason": "a\0"}, "pia")
 
+    assert {answer.status_code for answer in asked} == {200, 422}
+    assert {answer.status_code for answer in named} == {400}
+    assert [answer.status_code for answer in reasons] == [422, 422, 200, 200, 200]
+    assert erase.status_code == 422
+
+
+@pytest.mark.database
+async def test_a_database_that_is_gone_is_a_503_with_retry_after(database_url: str) -> None:
+    async with sql_world(database_url) as world:
+        url = make_url(database_url).set(port=1)
+        gone = World(SqlStore(open_engine(url.render_as_string(hide_password=False), "test-ops-gone", 2)))
+        async with world.new_life() as life:
+            cut_off = replace(life.ops, reader=ClaimReader(gone.store, gone.views(), None, gone.clock))
+            transport = httpx2.ASGITransport(app=create_app(cut_off, lambda: OK, lambda: OK))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://ops") as client:
+                answer = await client.get("/v1/summary")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["code"] == "database-unavailable"
+
+
+@pytest.mark.database
+async def test_a_running_process_is_fenced_by_a_rebuild(database_url: str) -> None:
     async with sql_world(database_url) as world, world.new_life() as life:
         tell_everything(world, 1)
         await life.follow()

@@ -71,7 +71,7 @@ async def wait_or_leave(request: Request, seconds: float) -> None:
     """Wait so long, but no longer than the client stays: a hung client must not keep a handler for an hour."""
     try:
         async with asyncio.timeout(seconds):
-            while not await request.is_disconnected():  # noqa: ASYNC110 - ASGI offers no event
+            while not await request.is_disconnected():  # ASGI offers no event
                 await asyncio.sleep(min(0.2, seconds))
     except (TimeoutError, ClientDisconnect):
         return

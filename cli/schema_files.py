@@ -1,4 +1,4 @@
-"""The generated files of schemas/: what they must say, and whether a change fits inside its major version."""
+"""The generated files of schemas/ and docs/: what they must say, and whether a change fits inside its major version."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 
 import yaml
 
+from cli.operations_page import operations_page
 from schemas.compatibility import Verdict, compare
 from schemas.documents import asyncapi, model_documents
+from schemas.flow import flow_page
 
-FOLDER = Path(__file__).parent.parent / "schemas"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "schemas"
+DOCS = ROOT / "docs"
 
 
 def generated() -> dict[Path, str]:
@@ -19,6 +23,8 @@ def generated() -> dict[Path, str]:
     files = {FOLDER / "json" / f"{name}.json": _json(schema) for name, schema in model_documents().items()}
     text = yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=120)
     files[FOLDER / "asyncapi.yaml"] = text
+    files[DOCS / "flow.md"] = flow_page()
+    files[DOCS / "operations.md"] = operations_page()
     return files
 
 

@@ -34,11 +34,11 @@ _HEADER_WORDS = {
 
 def model_documents() -> dict[str, dict[str, Any]]:
     """File stem to JSON Schema: every event by its type, every order and status record by its kind."""
-    found = {name: schema_of(model, name, _summary(model)) for name, model in sorted(registered_types().items())}
+    found = {name: schema_of(model, name, summary_of(model)) for name, model in sorted(registered_types().items())}
     for folder, models, tag in (("control", ORDERS, "order"), ("status", STATUS_RECORDS, "kind")):
         for model in models:
             name = f"{folder}.{model.model_fields[tag].default}"
-            found[name] = schema_of(model, name, _summary(model))
+            found[name] = schema_of(model, name, summary_of(model))
     return found
 
 
@@ -130,7 +130,7 @@ def _message(name: str, model: type[Event]) -> dict[str, Any]:
     return {
         "name": name,
         "title": model.__name__,
-        "summary": _summary(model),
+        "summary": summary_of(model),
         "contentType": "application/json",
         "headers": {"$ref": "#/components/schemas/headers"},
         "payload": {
@@ -146,5 +146,6 @@ def _headers() -> dict[str, Any]:
     return {"type": "object", "required": _REQUIRED_HEADERS, "properties": properties}
 
 
-def _summary(model: type[Model]) -> str:
+def summary_of(model: type[Model]) -> str:
+    """The first paragraph of a model's docstring, on one line."""
     return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split()) or model.__name__

@@ -1,4 +1,4 @@
-"""claimflow schemas: writes the generated files of schemas/, or says in words what a change would break."""
+"""claimflow schemas: writes the generated files of schemas/ and docs/, or says in words what a change would break."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="JSON Schema and AsyncAPI files: check them, write them.", no_args_is_help=True)
+    group = typer.Typer(help="The generated files of schemas/ and docs/: check them, write them.", no_args_is_help=True)
     group.command("check")(check)
     group.command("write")(write)
     app.add_typer(group, name="schemas")

@@ -15,11 +15,13 @@ class IntakeSettings(ProcessSettings):
     `requests_max` and `bulk_requests_max`: requests in flight, 429 beyond. `unpublished_max`: stored events that wait
     for the broker, 503 beyond. `answer_seconds`: how long a request waits for the broker's acknowledgement.
     `group_rows` and `group_ms`: how many reports one transaction takes, and how long it waits for company.
+    `url`: where the command line finds this service; not read here.
     """
 
     keys_database: str = Field(pattern=r"^postgresql\+asyncpg://\S+$")
     master_key_file: Path
     port: int = Field(8101, ge=0, le=65_535)
+    url: str | None = None
     status_url: str = Field("http://127.0.0.1:8105", pattern=r"^https?://[^\s?#]{1,200}[^\s?#/]$")
     requests_max: int = Field(512, ge=1, le=100_000)
     bulk_requests_max: int = Field(8, ge=1, le=1_000)

@@ -26,7 +26,8 @@ class Control:
     """The orders that concern one stage. `paused` is asked by the engine before each fetch."""
 
     def __init__(self, stage: str, tail: Tail, tables: Tables, store: Store, clock: Clock) -> None:
-        self._stage, self._tail, self._tables, self._store, self._clock = stage, tail, tables, store, clock
+        self.tail = tail
+        self._stage, self._tables, self._store, self._clock = stage, tables, store, clock
         self.standing: PauseStage | ResumeStage | None = None
         self._commands: dict[UUID, Command] = {}
         self.on_outcome: Callable[[], None] = lambda: None
@@ -37,15 +38,15 @@ class Control:
 
     async def start(self) -> None:
         """Returns when everything ordered so far is known."""
-        await self._tail.start()
-        while not await self._tail.caught_up():
+        await self.tail.start()
+        while not await self.tail.caught_up():
             await self.poll(0.2)
 
     async def stop(self) -> None:
-        await self._tail.stop()
+        await self.tail.stop()
 
     async def poll(self, timeout_seconds: float) -> None:
-        for record in await self._tail.poll(timeout_seconds):
+        for record in await self.tail.poll(timeout_seconds):
             if record.value is None:
                 continue
             try:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as ClientPlace
+from aiokafka.errors import KafkaError as ClientError
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as AdminPlace
 from kafka.admin import OffsetSpec
@@ -122,6 +123,13 @@ class KafkaTail:
     async def caught_up(self) -> bool:
         client = self._running()
         return all([await client.position(place) >= end for place, end in self._ends.items()])
+
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        try:
+            found = await self._running().end_offsets([ClientPlace(*place) for place in places])
+        except ClientError:
+            return {}
+        return {TopicPartition(*place): end for place, end in found.items()}
 
     def _running(self) -> AIOKafkaConsumer:
         if self._client is None:

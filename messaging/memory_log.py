@@ -186,5 +186,8 @@ class MemoryTail:
             self._next[record.place] = record.offset + 1
         return found
 
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self._log.end(place) for place in places}
+
     async def caught_up(self) -> bool:
         return all(self._next.get(place, 0) >= end for place, end in self._ends.items())

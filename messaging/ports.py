@@ -113,6 +113,9 @@ class Tail(Protocol):
     async def caught_up(self) -> bool:
         """True once everything that was there at the start has been returned by `poll`."""
 
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The end offsets of any partitions, cheaply enough to ask often; empty while the log is away."""
+
 
 class Leave(Protocol):
     """Ends the process at once; in production by os._exit(70), so that no shutdown path acknowledges anything."""

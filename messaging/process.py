@@ -6,6 +6,7 @@ Nothing here decides anything; it starts the parts in the order that loses nothi
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from hosting.exits import CannotStartError
 from hosting.migrate import migrate
 from hosting.process import leave
 from hosting.settings import ProcessSettings
+from messaging import crash_points
 from messaging.arrival import Decoder
 from messaging.control import Control, follow
 from messaging.kafka import KafkaLog, kafka_settings
@@ -92,9 +94,7 @@ class StageProcess:
             stage, tables, store, self.publisher, clock, options.partitions, uuid4, options.release
         )
         self.publisher.on_ready = self.dispatcher.poke
-        self.status = Status(
-            self.runner, self.control, tables, store, self._producer, self._info, clock, options.instance
-        )
+        self.status = Status(self.runner, self.control, tables, store, self._producer, clock, options.instance)
         self._engine = kafka.engine(self.runner) if stage.reads else None
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
@@ -178,6 +178,7 @@ class StageProcess:
 @asynccontextmanager
 async def open_store(settings: ProcessSettings, service: str, migrations: Path) -> AsyncIterator[SqlStore]:
     """The service's own database, brought to its newest shape; its connections are closed at the end."""
+    crash_points.arm_from(os.environ)
     engine = open_engine(settings.database, service, settings.database_pool)
     try:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from messaging.control import Control
-from messaging.ports import Clock, LogInfo, Producer, Store, Tail
+from messaging.ports import Clock, Producer, Store, Tail
 from messaging.record import Outgoing
 from messaging.rows import Block, ClaimRow
 from messaging.stage_runner import StageRunner
@@ -41,12 +41,11 @@ class Status:
         tables: Tables,
         store: Store,
         producer: Producer,
-        info: LogInfo,
         clock: Clock,
         instance: str,
     ) -> None:
         self._runner, self._control, self._tables, self._store = runner, control, tables, store
-        self._producer, self._info, self._clock, self._instance = producer, info, clock, instance
+        self._producer, self._clock, self._instance = producer, clock, instance
         self._said: dict[bytes, bytes] = {}
         self._outcomes_since = clock.now() - timedelta(days=1)
         self._waiting_since: dict[ClaimId, datetime] = {}
@@ -84,8 +83,8 @@ class Status:
     async def _records(self, now: datetime) -> list[StatusRecord]:
         stage = self._runner.stage.name
         positions = self._runner.positions()
-        ends = await self._info.offsets(list(positions)) if positions else {}
-        self.backlog = sum(max(0, ends[place][1] - offset) for place, offset in positions.items())
+        ends = await self._control.tail.ends(list(positions)) if positions else {}
+        self.backlog = sum(max(0, ends.get(place, offset) - offset) for place, offset in positions.items())
         if self.backlog == 0 or self._runner.records_done != self._done or self._control.paused():
             self._done, self.progressed_at = self._runner.records_done, now
         # Coarse on purpose: what has not moved is said again every ten seconds only.
@@ -96,8 +95,8 @@ class Status:
                 topic=place.topic,
                 partition=place.partition,
                 next_offset=offset,
-                end_offset=ends[place][1],
-                backlog=max(0, ends[place][1] - offset),
+                end_offset=ends.get(place),
+                backlog=max(0, ends.get(place, offset) - offset),
                 instance=self._instance,
                 at=at,
             )

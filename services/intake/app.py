@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -157,10 +156,6 @@ async def start() -> AsyncIterator[str]:
     settings = load_settings(IntakeSettings, "intake")
     configure_logs(settings, "intake")
     async with serve(settings) as address:
-        # Groups make many short-lived objects and hardly a cycle: looking for cycles as often as usual costs a fifth.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
         yield address
 
 

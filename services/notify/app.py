@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ from hosting.exits import CannotStartError, Exit
 from hosting.logs import configure_logs
 from hosting.settings import load_settings
 from hosting.web import health_routes, http_server
-from messaging.crash_points import arm_from
 from messaging.ports import Store
 from messaging.stage import Stage
 from services.notify.adapters.memory_repository import MemoryClaimRepository
@@ -82,7 +80,6 @@ async def start(environment: Mapping[str, str] | None = None) -> AsyncIterator[s
 
     settings = load_settings(NotifySettings, NAME, environment)
     configure_logs(settings, NAME)
-    arm_from(os.environ if environment is None else environment)
     if settings.keys_database is None:
         raise CannotStartError("CLAIMFLOW_KEYS_DATABASE: is missing; notify opens recipients with it", Exit.usage)
     async with AsyncExitStack() as stack:

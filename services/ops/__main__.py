@@ -4,14 +4,12 @@
 Settings are CLAIMFLOW_* and CLAIMFLOW_OPS_*.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from hosting.exits import CannotStartError, Exit
 from hosting.process import run
 from hosting.settings import load_settings
-from messaging.crash_points import arm_from
 from services.ops.app import described, rebuild_views, start
 from services.ops.settings import OpsSettings
 
@@ -19,7 +17,6 @@ from services.ops.settings import OpsSettings
 def main(words: Sequence[str]) -> int:
     """The exit code."""
     if not words:
-        arm_from(os.environ)
         return run("services.ops", start)
     if list(words) == ["rebuild-views"]:
         return _rebuild()

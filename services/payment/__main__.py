@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from hosting.process import run
-from messaging.crash_points import arm_from
 from services.payment.app import start
 
-arm_from(os.environ)
 sys.exit(run("services.payment", start))

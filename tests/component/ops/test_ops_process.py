@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from schemas.event import Event
 from schemas.ids import ClaimId
 from schemas.topics import topic_of
 from tests.builders.events import (
+    REPORTED_AT,
     a_claim_id,
     a_claim_referred,
     a_claim_registered,
@@ -84,13 +86,14 @@ async def command(url: str, *words: str) -> tuple[int, str, str]:
 
 
 async def told(kafka: str, events: Sequence[tuple[Event, ClaimId, int, dict[str, int]]]) -> None:
+    """One after the other, as causes precede effects; each a second later by its own time."""
     producer = KafkaProducer(KafkaSettings(kafka))
     await producer.start()
-    sends = []
-    for event, claim, sequence, after in events:
-        key, value, headers = on_the_wire(event, claim, sequence, after=after)
-        sends.append(Outgoing(topic_of(event.WRITER), partition_of(key, PARTITIONS), key, value, headers))
-    await producer.send(sends, 30)
+    for number, (event, claim, sequence, after) in enumerate(events):
+        instant = REPORTED_AT + timedelta(seconds=number)
+        key, value, headers = on_the_wire(event, claim, sequence, after=after, time=instant)
+        sent = Outgoing(topic_of(event.WRITER), partition_of(key, PARTITIONS), key, value, headers)
+        await producer.send([sent], 30)
     await producer.stop()
 
 

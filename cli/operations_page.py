@@ -143,6 +143,11 @@ def operations_page() -> str:
 _COLUMNS = ("variable", "default", "meaning")
 
 
+def command_names() -> set[str]:
+    """Every command as it is typed: `up`, `dlq list`."""
+    return {name.strip("`") for name, _ in _commands()}
+
+
 def _commands() -> Iterator[tuple[str, str]]:
     app = typer.Typer()
     for name in COMMANDS:

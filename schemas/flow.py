@@ -43,8 +43,8 @@ def flow_page() -> str:
             "",
             "## Topics",
             "",
-            f"Claim topics and dead letters have as many partitions as `CLAIMFLOW_PARTITIONS` says, {specs[0].partitions}",
-            "unless set; status and control have one.",
+            "Claim topics and dead letters have as many partitions as `CLAIMFLOW_PARTITIONS` says, "
+            f"{specs[0].partitions} unless set; status and control have one.",
             "",
             *_table(("topic", "kind", "written by", "read by", "keyed by", "kept"), map(_topic, specs)),
             "",

@@ -1,9 +1,9 @@
-"""CPU time of the running system's processes, read from /proc: what a run cost, in seconds per process."""
+"""CPU time and memory of the running system's processes, read from /proc: what a run cost, per process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -12,18 +12,45 @@ _PROC = Path("/proc")
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, its ended and its living children (PostgreSQL's backends); 0 if it is gone."""
-    children: dict[int, list[tuple[int, float]]] = {}
-    own = 0.0
-    for number, parent, seconds in _all():
-        children.setdefault(parent, []).append((number, seconds))
-        if number == pid:
-            own = seconds
-    waiting, total = [pid], own
-    while waiting:
-        for child, seconds in children.get(waiting.pop(), ()):
-            total += seconds
-            waiting.append(child)
-    return total
+    return cpu_of({"it": pid})["it"]
+
+
+def cpu_of(pids: Mapping[str, int | None]) -> dict[str, float]:
+    """`cpu_seconds` of each by one look at the machine's processes; 0 for those that are not there."""
+    seconds, children = {}, _Children()
+    for number, parent, spent in _all():
+        seconds[number] = spent
+        children.add(number, parent)
+    return {
+        name: sum(seconds.get(member, 0.0) for member in children.family(pid)) if pid else 0.0
+        for name, pid in pids.items()
+    }
+
+
+def memory_bytes(pids: Mapping[str, int | None]) -> dict[str, int]:
+    """Resident memory of each with its children. What several share counts in parts (Pss), so the sum is the whole."""
+    children = _Children()
+    for number, parent, _ in _all():
+        children.add(number, parent)
+    return {name: sum(map(_pss, children.family(pid))) if pid else 0 for name, pid in pids.items()}
+
+
+class _Children:
+    """Who was started by whom."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[int]] = {}
+
+    def add(self, pid: int, parent: int) -> None:
+        self._of.setdefault(parent, []).append(pid)
+
+    def family(self, pid: int) -> Iterator[int]:
+        """The process and everything below it."""
+        waiting = [pid]
+        while waiting:
+            member = waiting.pop()
+            yield member
+            waiting += self._of.get(member, ())
 
 
 def _all() -> Iterable[tuple[int, int, float]]:
@@ -40,17 +67,25 @@ def _all() -> Iterable[tuple[int, int, float]]:
         yield int(folder.name), int(parts[1]), ticks / _TICKS
 
 
+def _pss(pid: int) -> int:
+    try:
+        lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
 class Meter:
     """Seconds spent per named process since it was made; a restarted process counts from its own start."""
 
-    def __init__(self, pids: dict[str, int | None]) -> None:
-        self._start = {name: (pid, cpu_seconds(pid) if pid else 0.0) for name, pid in pids.items()}
+    def __init__(self, pids: Mapping[str, int | None]) -> None:
+        before = cpu_of(pids)
+        self._start = {name: (pid, before[name]) for name, pid in pids.items()}
 
-    def spent(self, pids: dict[str, int | None]) -> dict[str, float]:
+    def spent(self, pids: Mapping[str, int | None]) -> dict[str, float]:
         """CPU seconds of each; what a process spent before it was killed in between is not counted."""
         found = {}
-        for name, pid in pids.items():
-            then, before = self._start.get(name, (None, 0.0))
-            now = cpu_seconds(pid) if pid else 0.0
-            found[name] = max(0.0, now - before) if pid == then else now
+        for name, now in cpu_of(pids).items():
+            pid, before = self._start.get(name, (None, 0.0))
+            found[name] = max(0.0, now - before) if pids[name] == pid else now
         return found

@@ -13,7 +13,7 @@ from aiokafka import TopicPartition as ClientPlace
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from messaging.engine_base import EngineBase
-from messaging.kafka_log import record_of
+from messaging.kafka_log import record_of, stop_consumer
 from messaging.kafka_settings import BATCH_MAX, BATCH_WAIT_SECONDS, KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import TopicPartition
@@ -54,7 +54,7 @@ class AiokafkaEngine(EngineBase, ConsumerRebalanceListener):  # type: ignore[mis
         await asyncio.gather(*self._tasks, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
-            await client.stop()
+            await stop_consumer(client)
         self._stopped.set()
 
     async def on_partitions_revoked(self, revoked: Collection[ClientPlace]) -> None:

@@ -62,6 +62,20 @@ def log_ends(client: Any, places: Collection[TopicPartition]) -> dict[TopicParti
     return {TopicPartition(*place): (firsts[place].offset, ends[place].offset) for place in wanted}
 
 
+async def stop_consumer(client: AIOKafkaConsumer) -> None:
+    """Stops an aiokafka consumer, also while the broker is away.
+
+    A fetch that failed and waits to be repeated makes the client's own stop end as if it were cancelled, with its
+    connections left open.
+    """
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait([stopping])
+    if stopping.cancelled():
+        await client._client.close()
+    else:
+        stopping.result()
+
+
 class KafkaLogInfo:
     """A LogInfo over kafka-python's admin client: aiokafka's metadata is too old to carry topic ids."""
 
@@ -114,7 +128,7 @@ class KafkaTail:
     async def stop(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await client.stop()
+            await stop_consumer(client)
 
     async def poll(self, timeout_seconds: float) -> Sequence[Record]:
         found = await self._running().getmany(timeout_ms=int(timeout_seconds * 1000))

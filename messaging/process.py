@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -35,7 +34,7 @@ from messaging.status import Status
 from messaging.store_sql import SqlStore
 from messaging.tables import Tables
 from messaging.tables_sql import SqlTables
-from messaging.work import Dispatcher
+from messaging.work import Dispatcher, Tokens
 from schemas.topics import CONTROL_TOPIC, EVENT_TYPES, WRITERS, status_topic, topic_of
 
 log = structlog.get_logger("stage")
@@ -90,8 +89,9 @@ class StageProcess:
             options.release,
             self.control.paused,
         )
+        self._tokens = Tokens(stage.name, options.instance, os.urandom)
         self.dispatcher = Dispatcher(
-            stage, tables, store, self.publisher, clock, options.partitions, uuid4, options.release
+            stage, tables, store, self.publisher, clock, options.partitions, self._tokens, options.release
         )
         self.publisher.on_ready = self.dispatcher.poke
         self.status = Status(self.runner, self.control, tables, store, self._producer, clock, options.instance)
@@ -106,6 +106,8 @@ class StageProcess:
         await self.status.recall(self.log.tail((status_topic(self.stage.name),)))
         if self._engine is not None:
             await self._engine.start()
+        async with self.store.begin() as tx:
+            await self.tables.release_leases(tx, *self._tokens.range)
         self._task("control", follow(self.control, self.runner))
         self._task("housekeeping", self._keep_house())
         for effect in self.stage.effects:

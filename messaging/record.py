@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 Headers = Sequence[tuple[str, bytes]]
@@ -39,6 +40,7 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition Kafka's default partitioner gives a key (murmur2, sign bit cleared)."""
     mask, multiplier = 0xFFFFFFFF, 0x5BD1E995

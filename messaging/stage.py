@@ -29,9 +29,12 @@ class Source(NamedTuple):
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Input:
-    """One cause to decide about: an event from the log, in turn for its claim; `caused_by` is its own cause."""
+    """One cause to decide about: an event from the log, in turn for its claim; `caused_by` is its own cause.
+
+    Never changed once made: not frozen, for speed.
+    """
 
     cause_id: UUID
     claim_id: ClaimId

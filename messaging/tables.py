@@ -86,6 +86,9 @@ class Tables(Protocol):
     async def lease_work(
         self, tx: Tx, kind: str, now: datetime, until: datetime, token: UUID, limit: int
     ) -> list[WorkRow]: ...
+    async def release_leases(self, tx: Tx, first: UUID, last: UUID) -> None:
+        """Ends the leases under tokens of this range: an earlier life of the same process held them."""
+
     async def hold_work(self, tx: Tx, work_ids: Collection[UUID], token: UUID) -> set[UUID]:
         """Locks the rows and says which are still leased under this token."""
 

@@ -191,6 +191,12 @@ class MemoryTables:
             work[row.work_id] = (row, until)
         return taken
 
+    async def release_leases(self, tx: Tx, first: UUID, last: UUID) -> None:
+        work = self._table(tx, "work")
+        for row, _ in list(work.values()):
+            if row.token is not None and first <= row.token <= last:
+                work[row.work_id] = (replace(row, token=None), None)
+
     async def hold_work(self, tx: Tx, work_ids: Collection[UUID], token: UUID) -> set[UUID]:
         work = self._table(tx, "work")
         return {work_id for work_id in work_ids if work_id in work and work[work_id][0].token == token}

@@ -151,6 +151,10 @@ _LEASE_WORK = text(
     ORDER BY due_at, work_id LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING {_WORK})
     SELECT * FROM leased ORDER BY due_at, work_id"""
 )
+_RELEASE_LEASES = text(
+    """UPDATE runner_work SET token = NULL, leased_until = NULL
+    WHERE stage = :stage AND token BETWEEN :first AND :last"""
+)
 _HOLD_WORK = text(
     """SELECT work_id FROM runner_work WHERE stage = :stage AND token = :token
     AND work_id = ANY(CAST(:ids AS uuid[])) ORDER BY work_id FOR UPDATE"""
@@ -308,6 +312,9 @@ class SqlTables:
             )
             for work_id, kind, claim_id, payload, due_at, event_id, attempt, _ in found
         ]
+
+    async def release_leases(self, tx: Tx, first: UUID, last: UUID) -> None:
+        await self._run(tx, _RELEASE_LEASES, first=first, last=last)
 
     async def hold_work(self, tx: Tx, work_ids: Collection[UUID], token: UUID) -> set[UUID]:
         found = await self._run(tx, _HOLD_WORK, ids=sorted(work_ids), token=token)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,21 @@ from schemas.outcomes import Emit, Nothing, Outcome, RetryLater
 
 log = structlog.get_logger("work")
 LEASE_MARGIN = 1.0
+
+
+class Tokens:
+    """Lease tokens of one process: the upper half says who leases, so that its next life can end its old leases."""
+
+    def __init__(self, stage: str, instance: str, random_bytes: Callable[[int], bytes]) -> None:
+        self._owner = sha256(f"{stage}:{instance}".encode()).digest()[:8]
+        self._random_bytes = random_bytes
+
+    def __call__(self) -> UUID:
+        return UUID(bytes=self._owner + self._random_bytes(8))
+
+    @property
+    def range(self) -> tuple[UUID, UUID]:
+        return UUID(bytes=self._owner + bytes(8)), UUID(bytes=self._owner + b"\xff" * 8)
 
 
 class Dispatcher:

@@ -46,9 +46,9 @@ class EnvelopeError(ValueError):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Envelope:
-    """What the log says about an event beside its data.
+    """What the log says about an event beside its data. Never changed once made: not frozen, for speed.
 
     `after`: how far the writer had applied the other writers' events of this claim. `sequence`: from 1, gapless per
     claim and writer. `time` is the event's own, not the broker's.

@@ -18,6 +18,7 @@ from messaging.store_memory import MemoryStore
 from messaging.tables import Fenced, Tables
 from messaging.tables_memory import MemoryTables
 from messaging.tables_sql import SqlTables
+from messaging.work import Tokens
 from schemas.ids import ClaimId
 from tests.builders.events import REPORTED_AT as NOW
 from tests.builders.events import a_claim_id, an_id
@@ -295,6 +296,23 @@ async def test_a_lease_holds_until_it_ends_and_only_under_its_token(store: Store
         assert [(row.work_id, row.attempt) for row in again] == [(ids[0], 2), (ids[1], 1)]
         assert await tables.hold_work(tx, ids, old) == set()
         assert await tables.hold_work(tx, ids, new) == set(ids)
+
+
+async def test_the_next_life_of_a_process_ends_its_own_leases_only(tables: Tables, store: Store) -> None:
+    mine, other = Tokens("assessment", "a", bytes), Tokens("assessment", "b", bytes)
+    async with store.begin() as tx:
+        await tables.add_work(tx, [a_work_row("1")])
+        await tables.lease_work(tx, "look-up", NOW, LATER, mine(), 9)
+        await tables.add_work(tx, [a_work_row("2")])
+        await tables.lease_work(tx, "look-up", NOW, LATER, other(), 9)
+
+    async with store.begin() as tx:
+        await tables.release_leases(tx, *Tokens("assessment", "a", bytes).range)
+
+    async with store.begin() as tx:
+        (again,) = await tables.lease_work(tx, "look-up", NOW, LATER, mine(), 9)
+        assert again.work_id == an_id("work:1")
+        assert await tables.hold_work(tx, [an_id("work:2")], other()) == {an_id("work:2")}
 
 
 async def test_finished_work_is_gone_and_postponed_work_waits_without_a_token(store: Store, tables: Tables) -> None:

@@ -20,8 +20,8 @@ from hosting.exits import CannotStartError, Exit
 from hosting.logs import configure_logs
 from hosting.process import leave, run
 from hosting.settings import ProcessSettings, SharedSettings, load_settings
-from messaging.kafka import kafka_settings
-from messaging.kafka_settings import BATCH_MAX
+from messaging.kafka_client.log import kafka_settings
+from messaging.kafka_client.settings import BATCH_MAX
 from messaging.ports import Tx
 from messaging.process import open_stage, open_store
 from messaging.stage import Input, Stage

@@ -32,8 +32,8 @@ from local.home import ROOT
 from local.preparing import make_topics
 from local.replay.costs import Meter, memory_bytes
 from local.settings import LocalSettings
-from messaging.kafka_settings import KafkaSettings
-from messaging.producer import KafkaProducer
+from messaging.kafka_client.producer import KafkaProducer
+from messaging.kafka_client.settings import KafkaSettings
 from schemas.event import encode
 from schemas.topics import topic_of
 

@@ -30,8 +30,8 @@ from local.replay.costs import Meter, memory_bytes
 from local.replay.evidence import claim_topics
 from local.replay.following import Follower, Story
 from local.running import Running
-from messaging.kafka_log import KafkaTail
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.reading import KafkaTail
+from messaging.kafka_client.settings import KafkaSettings
 
 LOOK_SECONDS = 0.25
 PREPARE_SECONDS_MAX = 120.0

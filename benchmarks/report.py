@@ -221,7 +221,9 @@ def _range(values: Mapping[str, float | None]) -> str:
 
 
 def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}" if isinstance(value, int) else f"{value:.4g}"
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1_000 else f"{value:.4g}"
 
 
 def _in_order(names: Any) -> list[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hosting.exits import CannotStartError, Exit
 from hosting.settings import SharedSettings, load_settings
-from messaging.admin import AdminError, TopicAdmin
-from messaging.kafka import kafka_settings
+from messaging.kafka_client.admin import AdminError, TopicAdmin
+from messaging.kafka_client.log import kafka_settings
 from privacy.errors import MasterKeyError
 from privacy.master_key import create_master_key_file, load_master_keys
 from schemas.topics import registry

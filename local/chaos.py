@@ -28,8 +28,8 @@ from local.replay.nfip import Row
 from local.replay.sending import Sender
 from local.running import Running
 from local.system import PROCESSES
-from messaging.kafka_log import KafkaTail
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.reading import KafkaTail
+from messaging.kafka_client.settings import KafkaSettings
 
 SERVICES = tuple(spec.name for spec in PROCESSES if spec.kind == "service")
 BACK_SECONDS_MAX = 120.0

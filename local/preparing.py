@@ -8,8 +8,8 @@ from pathlib import Path
 
 from local.errors import LocalError
 from local.settings import LocalSettings
-from messaging.admin import AdminError, Change, TopicAdmin
-from messaging.kafka import kafka_settings
+from messaging.kafka_client.admin import AdminError, Change, TopicAdmin
+from messaging.kafka_client.log import kafka_settings
 from privacy.errors import MasterKeyError
 from privacy.master_key import create_master_key_file, load_master_keys
 from privacy.migrate import migrate_key_ring

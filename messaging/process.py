@@ -25,15 +25,15 @@ from hosting.settings import ProcessSettings
 from messaging import crash_points
 from messaging.arrival import Decoder
 from messaging.control import Control, follow
-from messaging.kafka import KafkaLog, kafka_settings
+from messaging.kafka_client.log import KafkaLog, kafka_settings
 from messaging.ports import Clock, Fatal, Leave, Log, PublishFailed, Store
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
 from messaging.status import Status
-from messaging.store_sql import SqlStore
+from messaging.stores.store_sql import SqlStore
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Tables
-from messaging.tables_sql import SqlTables
 from messaging.work import Dispatcher, Tokens
 from schemas.topics import CONTROL_TOPIC, EVENT_TYPES, WRITERS, status_topic, topic_of
 

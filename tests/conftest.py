@@ -93,15 +93,15 @@ def fresh_kafka(kafka: str) -> str:
 
 
 def _apply(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
-    from messaging.admin import TopicAdmin
-    from messaging.kafka_settings import KafkaSettings
+    from messaging.kafka_client.admin import TopicAdmin
+    from messaging.kafka_client.settings import KafkaSettings
 
     TopicAdmin(KafkaSettings(bootstrap)).apply(specs)
 
 
 def _delete(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
-    from messaging.kafka_log import admin_client, described
-    from messaging.kafka_settings import KafkaSettings
+    from messaging.kafka_client.reading import admin_client, described
+    from messaging.kafka_client.settings import KafkaSettings
 
     names = [spec.name for spec in specs]
     with admin_client(KafkaSettings(bootstrap)) as client:

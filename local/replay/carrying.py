@@ -31,8 +31,8 @@ from local.replay.nfip import Row, outcome_of
 from local.replay.report import Run
 from local.replay.sending import Sender
 from local.running import Running
-from messaging.kafka_log import KafkaTail
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.reading import KafkaTail
+from messaging.kafka_client.settings import KafkaSettings
 from simulators.bank import record as bank_record
 from simulators.mail import record as mail_record
 

@@ -27,7 +27,7 @@ from messaging.ports import Clock, Producer, Store
 from messaging.process import StageProcess, health, open_stage, open_store
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Stage
-from messaging.store_sql import StoreUnavailable
+from messaging.stores.store_sql import StoreUnavailable
 from privacy.errors import MasterKeyError
 from privacy.migrate import migrate_key_ring
 from privacy.sealing import Sealer

@@ -10,13 +10,13 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from messaging.arrival import Decoder
-from messaging.memory_log import MemoryEngine, MemoryLog
 from messaging.publishing import Publisher
 from messaging.record import Outgoing, partition_of
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import MemoryStore
-from messaging.tables_memory import MemoryTables
+from messaging.stores.memory_log import MemoryEngine, MemoryLog
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.tables_memory import MemoryTables
 from messaging.work import Dispatcher
 from schemas.assessment import ClaimReferred
 from schemas.envelope import Envelope

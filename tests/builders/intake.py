@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import httpx2
 
-from messaging.memory_log import MemoryLog, MemoryProducer
 from messaging.ports import PublishFailed
 from messaging.publishing import Publisher, Recorder
 from messaging.record import Outgoing, Record
-from messaging.store_memory import CommitUnknown, MemoryStore
-from messaging.tables_memory import MemoryTables
+from messaging.stores.memory_log import MemoryLog, MemoryProducer
+from messaging.stores.store_memory import CommitUnknown, MemoryStore
+from messaging.stores.tables_memory import MemoryTables
 from privacy.key_ring_memory import MemoryKeyRing
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer_with_ring

@@ -13,17 +13,17 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from messaging.arrival import Decoder
-from messaging.kafka import KafkaLog
-from messaging.kafka_log import KafkaLogInfo
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.log import KafkaLog
+from messaging.kafka_client.producer import KafkaProducer
+from messaging.kafka_client.reading import KafkaLogInfo
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Feed, Tx
-from messaging.producer import KafkaProducer
 from messaging.publishing import Publisher
 from messaging.record import Outgoing, TopicPartition, partition_of
 from messaging.stage import Input, Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import MemoryStore
-from messaging.tables_memory import MemoryTables
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.tables_memory import MemoryTables
 from schemas.ids import ClaimId
 from schemas.intake import ClaimReported
 from schemas.outcomes import Emit, Outcome

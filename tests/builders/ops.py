@@ -16,17 +16,17 @@ from uuid import UUID
 import httpx2
 
 from messaging.arrival import Decoder
-from messaging.memory_log import MemoryEngine, MemoryLog, MemoryProducer
 from messaging.ports import PublishFailed, Store
 from messaging.publishing import Publisher, Recorder
 from messaging.record import Outgoing, Record, partition_of
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.memory_log import MemoryEngine, MemoryLog, MemoryProducer
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
+from messaging.stores.tables_memory import MemoryTables
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Tables
-from messaging.tables_memory import MemoryTables
-from messaging.tables_sql import SqlTables
 from privacy.erased import Erased
 from privacy.key_ring import Destruction, KeyRing
 from privacy.key_ring_memory import MemoryKeyRing

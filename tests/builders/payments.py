@@ -16,17 +16,17 @@ from uuid import UUID
 from sqlalchemy import text
 
 from messaging.arrival import Decoder
-from messaging.memory_log import MemoryEngine, MemoryLog
 from messaging.ports import Store
 from messaging.publishing import Publisher
 from messaging.record import Outgoing, partition_of
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.memory_log import MemoryEngine, MemoryLog
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
+from messaging.stores.tables_memory import MemoryTables
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Tables
-from messaging.tables_memory import MemoryTables
-from messaging.tables_sql import SqlTables
 from messaging.work import Dispatcher
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer

@@ -18,18 +18,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from messaging import crash_points
 from messaging.arrival import Decoder
-from messaging.memory_log import MemoryEngine, MemoryLog, MemoryProducer
-from messaging.migration import RUNNER_DROPS, RUNNER_TABLES
 from messaging.ports import Store, Tx
 from messaging.publishing import Publisher, Recorder
 from messaging.record import Outgoing, Record, TopicPartition, partition_of
 from messaging.stage import Input, Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import MemoryStore, MemoryTx
-from messaging.store_sql import SqlStore
+from messaging.stores.memory_log import MemoryEngine, MemoryLog, MemoryProducer
+from messaging.stores.migration import RUNNER_DROPS, RUNNER_TABLES
+from messaging.stores.store_memory import MemoryStore, MemoryTx
+from messaging.stores.store_sql import SqlStore
+from messaging.stores.tables_memory import MemoryTables
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Tables
-from messaging.tables_memory import MemoryTables
-from messaging.tables_sql import SqlTables
 from schemas.assessment import PolicyAwaited, PolicyWaitReason
 from schemas.event import Event, decode
 from schemas.ids import ClaimId

@@ -14,14 +14,14 @@ from uuid import UUID
 
 from messaging import crash_points
 from messaging.arrival import Decoder
-from messaging.memory_log import MemoryEngine, MemoryLog
 from messaging.ports import PublishFailed
 from messaging.publishing import Publisher, Recorder
 from messaging.record import Outgoing, TopicPartition
 from messaging.stage import Stage
 from messaging.stage_runner import StageRunner
-from messaging.store_memory import CommitUnknown, MemoryStore
-from messaging.tables_memory import MemoryTables
+from messaging.stores.memory_log import MemoryEngine, MemoryLog
+from messaging.stores.store_memory import CommitUnknown, MemoryStore
+from messaging.stores.tables_memory import MemoryTables
 from messaging.work import Dispatcher
 from privacy.wiring import memory_sealer
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from messaging.ports import Fatal
-from messaging.store_memory import CommitUnknown
+from messaging.stores.store_memory import CommitUnknown
 from schemas.assessment import (
     ClaimApproved,
     ClaimClosed,

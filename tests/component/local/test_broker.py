@@ -6,8 +6,8 @@ import pytest
 
 from local.broker import EmbeddedBroker
 from local.providers import Broker
-from messaging.admin import TopicAdmin
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.admin import TopicAdmin
+from messaging.kafka_client.settings import KafkaSettings
 from schemas.topics import TopicSpec, registry
 
 pytestmark = pytest.mark.broker

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from hosting.database import open_engine
 from hosting.migrate import migrate
-from messaging.store_sql import SqlStore
+from messaging.stores.store_sql import SqlStore
 from schemas.party import Account
 from schemas.payment import PaymentConfirmed, PaymentRejected
 from services.payment.app import MIGRATIONS

@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from messaging.kafka_log import KafkaTail
-from messaging.kafka_settings import KafkaSettings
-from messaging.producer import KafkaProducer
+from messaging.kafka_client.producer import KafkaProducer
+from messaging.kafka_client.reading import KafkaTail
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.record import Outgoing, partition_of
 from privacy.master_key import create_master_key_file
 from privacy.migrate import migrate_key_ring

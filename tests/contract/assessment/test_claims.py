@@ -12,8 +12,8 @@ import pytest
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate
 from messaging.ports import Store
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
 from schemas.ids import ClaimId
 from schemas.outcomes import Outcome
 from services.assessment.adapters.claims_memory import MemoryClaims

@@ -13,11 +13,11 @@ import pytest
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate
 from messaging.ports import Store
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
+from messaging.stores.tables_memory import MemoryTables
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Tables
-from messaging.tables_memory import MemoryTables
-from messaging.tables_sql import SqlTables
 from schemas.ids import claim_id
 from services.intake.adapters.backlog import TablesBacklog
 from services.intake.adapters.keys_memory import MemoryKeyRows

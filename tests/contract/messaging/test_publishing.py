@@ -13,7 +13,7 @@ from messaging.publishing import Publisher
 from messaging.record import Outgoing
 from messaging.rows import Answer
 from messaging.stage import Recorded
-from messaging.store_memory import MemoryStore
+from messaging.stores.store_memory import MemoryStore
 from schemas.ids import ClaimId
 from tests.builders.events import a_claim_closed, a_claim_id, an_id
 from tests.builders.stages import ANSWERS, Bench, place_of

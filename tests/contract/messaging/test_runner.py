@@ -15,7 +15,7 @@ from messaging import claim_queues, stage_runner
 from messaging.deciding import PROCESS_ENDED
 from messaging.ports import Fatal, PublishFailed, Tx
 from messaging.stage import Input, Recorded
-from messaging.store_memory import CommitUnknown, Conflict, MemoryStore
+from messaging.stores.store_memory import CommitUnknown, Conflict, MemoryStore
 from schemas.event import EVENT_BYTES_MAX
 from schemas.ids import ClaimId, event_id
 from schemas.outcomes import Emit, Nothing, Outcome, Reject, RetryLater, Work

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from messaging.store_sql import SqlStore, StoreUnavailable
+from messaging.stores.store_sql import SqlStore, StoreUnavailable
 from tests.builders.events import an_id
 from tests.builders.stages import sql_store
 

@@ -14,10 +14,10 @@ from local.database import PostgresServer
 from messaging.ports import Store
 from messaging.record import Record, TopicPartition
 from messaging.rows import Answer, Block, ClaimRow, DeadLetter, Position, WorkRow
-from messaging.store_memory import MemoryStore
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.tables_memory import MemoryTables
+from messaging.stores.tables_sql import SqlTables
 from messaging.tables import Fenced, Tables
-from messaging.tables_memory import MemoryTables
-from messaging.tables_sql import SqlTables
 from messaging.work import Tokens
 from schemas.ids import ClaimId
 from tests.builders.events import REPORTED_AT as NOW

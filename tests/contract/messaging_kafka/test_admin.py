@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from messaging.admin import AdminError, TopicAdmin
-from messaging.kafka_log import KafkaLogInfo
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.admin import AdminError, TopicAdmin
+from messaging.kafka_client.reading import KafkaLogInfo
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal
 from messaging.record import TopicPartition
 from schemas.topics import CONTROL_TOPIC, TopicSpec, registry, topic_of

@@ -12,7 +12,7 @@ from kafka import TopicPartition as AdminPlace
 from kafka.structs import OffsetAndMetadata
 
 from local.ports import free_port
-from messaging.kafka_log import admin_client
+from messaging.kafka_client.reading import KafkaTail, admin_client
 from messaging.ports import Feed, PublishFailed
 from messaging.record import Outgoing, Record, TopicPartition
 from schemas.ids import ClaimId
@@ -246,6 +246,27 @@ async def test_an_engine_started_without_a_broker_fails_within_its_time(engine: 
     [outcome] = await asyncio.gather(starting, return_exceptions=True)
     await member.engine.stop()
     assert isinstance(outcome, BaseException) or member.left
+
+
+async def test_what_reads_stops_cleanly_while_the_broker_is_away(
+    fresh_kafka: str, engine: str, broker: Any, starter: Executor
+) -> None:
+    if not hasattr(broker, "kill"):
+        pytest.skip("this broker is not ours to kill")
+    group = Group(fresh_kafka, engine)
+    tail = KafkaTail([INTAKE], group.settings)
+    await tail.start()
+    async with Member(group) as member:
+        await write(fresh_kafka, reports(range(10)))
+        await until(lambda: len(group.decided) >= 10)
+
+        broker.kill()
+        # Long enough for a fetch to have failed and to wait for its next try.
+        await asyncio.sleep(0.5)
+        await tail.stop()
+    await asyncio.get_running_loop().run_in_executor(starter, broker.start)
+
+    assert member.left == []
 
 
 async def test_a_broker_killed_and_started_again_loses_nothing(

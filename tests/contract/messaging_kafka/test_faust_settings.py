@@ -10,8 +10,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.enums import ProcessingGuarantee
 from mode import OneForOneSupervisor
 
-from messaging.engine_faust import FaustEngine, UnsafeFaust, make_app, refuse_unsafe
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.engine_faust import FaustEngine, UnsafeFaust, make_app, refuse_unsafe
+from messaging.kafka_client.settings import KafkaSettings
 from tests.builders.kafka_stage import Group, Member
 
 

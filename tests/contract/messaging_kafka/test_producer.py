@@ -12,10 +12,10 @@ from aiokafka import TopicPartition as ClientPlace
 
 from hosting.exits import CannotStartError
 from local.ports import free_port
-from messaging.kafka_log import KafkaTail, admin_client
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.producer import KafkaProducer
+from messaging.kafka_client.reading import KafkaTail, admin_client
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal, PublishFailed
-from messaging.producer import KafkaProducer
 from messaging.record import Outgoing, Record
 from tests.builders.kafka_stage import until
 

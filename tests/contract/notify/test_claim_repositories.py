@@ -11,8 +11,8 @@ from sqlalchemy import text
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate
 from messaging.ports import Store
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
 from schemas.ids import PaymentId
 from schemas.notify import NoticeKind
 from services.notify.adapters.memory_repository import MemoryClaimRepository

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, text
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate, upgrade
 from messaging.ports import Fatal
-from messaging.store_sql import SqlStore
+from messaging.stores.store_sql import SqlStore
 from schemas.ids import ClaimId, CommandId, EventId, ReviewId, SubjectId
 from services.ops.app import MIGRATIONS, create_app, drop_views
 from services.ops.domain.claim_view import ClaimView, Told, fold, fresh_view

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from hosting.database import open_engine
 from hosting.migrate import downgrade, migrate, upgrade
 from messaging.ports import Store
-from messaging.store_memory import MemoryStore
-from messaging.store_sql import SqlStore
+from messaging.stores.store_memory import MemoryStore
+from messaging.stores.store_sql import SqlStore
 from schemas.ids import ClaimId, LedgerTransferId
 from schemas.money import Money
 from schemas.payment import HoldReason

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from messaging.memory_log import MemoryLog
 from messaging.ports import PublishFailed, Tx
 from messaging.record import Outgoing, Record, TopicPartition
-from messaging.store_memory import CommitUnknown, MemoryStore
+from messaging.stores.memory_log import MemoryLog
+from messaging.stores.store_memory import CommitUnknown, MemoryStore
 from tests.builders.stages import SteppedClock
 
 TOPIC = "claims.intake.v1"

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.stage import WorkDone
-from messaging.store_memory import MemoryStore
+from messaging.stores.store_memory import MemoryStore
 from privacy.key_ring_memory import MemoryKeyRing
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer_with_ring

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from messaging.migration import RUNNER_DROPS, RUNNER_TABLES
+from messaging.stores.migration import RUNNER_DROPS, RUNNER_TABLES
 
 revision = "0001"
 down_revision = None

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from aiokafka import TopicPartition as ClientPlace
 from aiokafka.errors import KafkaError
 
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import Record, TopicPartition
 

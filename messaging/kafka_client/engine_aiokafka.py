@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as ClientPlace
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
-from messaging.engine_base import EngineBase
-from messaging.kafka_log import record_of, stop_consumer
-from messaging.kafka_settings import BATCH_MAX, BATCH_WAIT_SECONDS, KafkaSettings
+from messaging.kafka_client.engine_base import EngineBase
+from messaging.kafka_client.reading import record_of, stop_consumer
+from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import TopicPartition
 

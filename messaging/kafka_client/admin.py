@@ -14,8 +14,8 @@ from kafka import TopicPartition as AdminPlace
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
 
-from messaging.kafka_log import ask, described, log_ends
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.reading import ask, described, log_ends
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.record import Record, TopicPartition
 from schemas.topics import TopicSpec
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from hosting.exits import CannotStartError
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal, PublishFailed
 from messaging.record import Outgoing, TopicPartition
 

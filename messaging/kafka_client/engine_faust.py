@@ -20,8 +20,8 @@ from faust.types import TP
 from faust.types.enums import ProcessingGuarantee
 from mode import CrashingSupervisor
 
-from messaging.engine_base import EngineBase
-from messaging.kafka_settings import BATCH_MAX, BATCH_WAIT_SECONDS, SASL_MECHANISM, KafkaSettings
+from messaging.kafka_client.engine_base import EngineBase
+from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, SASL_MECHANISM, KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import Record, TopicPartition
 

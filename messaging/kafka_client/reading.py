@@ -16,7 +16,7 @@ from kafka import TopicPartition as AdminPlace
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal
 from messaging.record import Record, TopicPartition
 

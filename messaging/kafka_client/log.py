@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hosting.settings import SharedSettings
-from messaging.kafka_log import KafkaLogInfo, KafkaTail
-from messaging.kafka_settings import KafkaSettings
+from messaging.kafka_client.producer import KafkaProducer
+from messaging.kafka_client.reading import KafkaLogInfo, KafkaTail
+from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Engine, Feed, Leave
-from messaging.producer import KafkaProducer
 
 
 class KafkaLog:
@@ -28,10 +28,10 @@ class KafkaLog:
 
     def engine(self, feed: Feed) -> Engine:
         if self._engine == "faust":
-            from messaging.engine_faust import FaustEngine
+            from messaging.kafka_client.engine_faust import FaustEngine
 
             return FaustEngine(feed, self._settings, self._leave)
-        from messaging.engine_aiokafka import AiokafkaEngine
+        from messaging.kafka_client.engine_aiokafka import AiokafkaEngine
 
         return AiokafkaEngine(feed, self._settings, self._leave)
 

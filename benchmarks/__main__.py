@@ -41,12 +41,14 @@ class Run:
         deadline = asyncio.get_running_loop().time() + 60 * self._options.minutes
         units = plan(self._options)
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline) as scope:
                 await self._hops([unit for unit in units if unit.kind != "pipeline"])
                 for unit in units:
                     if unit.kind == "pipeline":
                         await self._pipeline(unit)
         except TimeoutError:
+            if not scope.expired():
+                raise
             self._note(f"the time is up after {self._options.minutes} minutes; what is missing was not measured")
 
     async def _hops(self, units: list[Unit]) -> None:
@@ -112,7 +114,7 @@ def _measured(options: Options, folder: Path) -> int:
     except CannotStartError as problem:
         # What was measured before is worth keeping; the reason goes with it.
         refused = problem
-        run.notes.append(str(problem))
+        run.notes.append(f"cut short: {problem}; logs: {folder}")
     found = summarise(run.rounds, run.hops)
     report = {
         "started_at": started.isoformat(),
@@ -136,7 +138,7 @@ def _measured(options: Options, folder: Path) -> int:
 
 
 def _show(found: dict[str, Any], report: dict[str, Any], file: Path) -> None:
-    print(tables(found))
+    print(tables(found, with_marks=not report["options"]["quick"]))
     for note in report["notes"]:
         print(f"note: {note}")
     if report["options"]["quick"]:

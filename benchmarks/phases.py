@@ -59,7 +59,10 @@ class Generator:
     async def ready(self) -> None:
         """Returns when policies are in place and bodies made."""
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), PREPARE_SECONDS_MAX)
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), PREPARE_SECONDS_MAX)
+        except TimeoutError:
+            raise CannotStartError(f"the load was not ready within {PREPARE_SECONDS_MAX:.0f} s") from None
         if line.strip() != READY.encode():
             raise CannotStartError(await self._said())
         self.claim_ids = json.loads(Path(self._order.claims_file).read_text())

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,9 +41,10 @@ async def measure(unit: Unit, folder: Path, options: Options, progress: Progress
     home = Home(folder)
     settings = system_settings(unit.engine, options)
     progress.say(f"{unit.title}: starting a fresh system")
+    # Notify is left to us: the mail channel changes while broker and services stay warm.
+    starting = asyncio.create_task(asyncio.to_thread(start_detached, home, ("notify",), settings))
     try:
-        # Notify is left to us: the mail channel changes while broker and services stay warm.
-        running = await asyncio.to_thread(start_detached, home, ("notify",), settings)
+        running = await asyncio.shield(starting)
         loaded = Loaded(running, unit, progress)
         phases = []
         async with notify(running, settings, "off", progress):
@@ -57,6 +59,8 @@ async def measure(unit: Unit, folder: Path, options: Options, progress: Progress
             progress.say(f"{unit.title}: judging everything it carried")
             verdict = await verify(running)
     finally:
+        # Half started it could not be stopped: when the time is up meanwhile, it is waited for first.
+        await asyncio.wait([starting])
         await asyncio.to_thread(stop_running, home)
     findings = [f"{one.invariant} {one.subject}: {one.words}" for one in verdict.findings]
     counted = [_judged(phase, bool(findings)) for phase in phases]
@@ -117,6 +121,4 @@ async def _idle(loaded: Loaded) -> dict[str, float]:
 
 
 def _judged(phase: Phase, broken: bool) -> Phase:
-    from dataclasses import replace
-
     return replace(phase, wrong=(*phase.wrong, "an invariant is broken")) if broken else phase

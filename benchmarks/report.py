@@ -76,17 +76,24 @@ def is_good(found: Mapping[str, Any]) -> bool:
     return not wrong and not any(engine["violations"] for engine in found["pipeline"].values())
 
 
-def tables(found: Mapping[str, Any]) -> str:
+def tables(found: Mapping[str, Any], with_marks: bool = True) -> str:
     """For people."""
     parts = []
     engines = list(found["pipeline"])
+    between = [" : ".join(engines)] if len(engines) == 2 else []
+    for name, title in PHASES.items():
+        phases = [found["pipeline"][engine].get(name) for engine in engines]
+        if engines and all(phases):
+            parts.append(table((title, *engines, *between), _phase_rows(name, phases)))
     if engines:
-        headings = ("whole pipeline", *engines, *([" : ".join(engines)] if len(engines) == 2 else []))
-        parts.append(table(headings, _pipeline_rows(found["pipeline"], engines)))
+        idle = [found["pipeline"][engine]["idle_cpu_percent"]["median"] for engine in engines]
+        broken = [found["pipeline"][engine]["violations"] for engine in engines]
+        rows = [_row("idle, CPU % of one core", idle), _row("violated invariants", broken)]
+        parts.append(table(("", *engines, *between), rows))
     if found["hops"]:
         headings = ("one hop", "events/s", "CPU-s per 1,000: worker", "broker", "database", "worker : relay")
         parts.append(table(headings, _hop_rows(found["hops"])))
-    if found["marks"]:
+    if found["marks"] and with_marks:
         rows = [
             (f"{one['what']}, {one['engine']}", one["wanted"], _text(one["found"]), "met" if one["met"] else "NOT met")
             for one in found["marks"]
@@ -169,38 +176,34 @@ def _judged(mark: Mark, text: str, value: float | None) -> dict[str, Any]:
     return {"what": text, "engine": mark.engine, "wanted": wanted, "found": value, "met": met}
 
 
-def _pipeline_rows(pipeline: Mapping[str, Any], engines: Sequence[str]) -> list[Row]:
+def _phase_rows(name: str, phases: Sequence[Mapping[str, Any]]) -> list[Row]:
     rows: list[Row] = []
-
-    def row(text: str, values: Sequence[float | None], tails: Sequence[str] = ()) -> None:
-        cells = [_text(value) + tail for value, tail in zip(values, tails or [""] * len(values), strict=True)]
-        between = [_text(ratio(*values))] if len(values) == 2 else []
-        rows.append((text, *cells, *between))
-
-    for name, title in PHASES.items():
-        phases = [pipeline[engine].get(name) for engine in engines]
-        if not all(phases):
-            continue
-        if name != "single":
-            for text, key in (
-                ("claims/s to closed or referred", "claims_per_s"),
-                ("claims/s to the last event", "told_per_s"),
-            ):
-                row(f"{title}: {text}", [one[key]["median"] for one in phases], [_range(one[key]) for one in phases])
-        for text, key in (("202", "ack_ms"), ("end to end", "end_to_end_ms")) if name == "single" else ():
+    if name == "single":
+        for text, key in (("202", "ack_ms"), ("end to end", "end_to_end_ms")):
             for part in LATENCIES:
-                row(f"{title}: {text} ms {part.replace('_', '.')}", [one[key][part] for one in phases])
-        for group in ("all processes", "system", *GROUPS):
-            costs = [one["cpu_s_per_1000"][group]["median"] for one in phases]
-            row(f"{title}: CPU-s per 1,000, {group}", costs)
-        for process in (name for members in GROUPS.values() if len(members) > 1 for name in members):
-            row(f"{title}:   {process}", [one["cpu_s_per_1000_by_process"].get(process) for one in phases])
-        row(f"{title}: memory MiB", [one["memory_mib"]["median"] for one in phases])
-        row(f"{title}: duplicates absorbed", [one["duplicates_absorbed"] for one in phases])
-        row(f"{title}: client repeats", [one["client_repeats"] for one in phases])
-    row("idle: CPU % of one core", [pipeline[engine]["idle_cpu_percent"]["median"] for engine in engines])
-    row("violated invariants", [pipeline[engine]["violations"] for engine in engines])
+                rows.append(_row(f"{text} ms, {part.replace('_', '.')}", [one[key][part] for one in phases]))
+    else:
+        for text, key in (
+            ("claims/s to closed or referred", "claims_per_s"),
+            ("claims/s to the last event", "told_per_s"),
+        ):
+            rows.append(_row(text, [one[key]["median"] for one in phases], [_range(one[key]) for one in phases]))
+    for total in ("all processes", "system"):
+        rows.append(_row(f"CPU-s per 1,000, {total}", [one["cpu_s_per_1000"][total]["median"] for one in phases]))
+    for group, members in GROUPS.items():
+        rows.append(_row(f"  {group}", [one["cpu_s_per_1000"][group]["median"] for one in phases]))
+        for process in members if len(members) > 1 else ():
+            rows.append(_row(f"    {process}", [one["cpu_s_per_1000_by_process"].get(process) for one in phases]))
+    rows.append(_row("memory MiB", [one["memory_mib"]["median"] for one in phases]))
+    rows.append(_row("duplicates absorbed", [one["duplicates_absorbed"] for one in phases]))
+    rows.append(_row("client repeats", [one["client_repeats"] for one in phases]))
     return rows
+
+
+def _row(text: str, values: Sequence[float | None], tails: Sequence[str] = ()) -> Row:
+    """The values, and how many times the second the first is when there are two."""
+    cells = [_text(value) + tail for value, tail in zip(values, tails or [""] * len(values), strict=True)]
+    return (text, *cells, *([_text(ratio(*values))] if len(values) == 2 else []))
 
 
 def _hop_rows(hops: Mapping[str, Any]) -> list[Row]:

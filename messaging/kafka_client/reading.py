@@ -23,6 +23,8 @@ from messaging.record import Record, TopicPartition
 T = TypeVar("T")
 TRIES = 3
 TRY_PAUSE_SECONDS = 1.0
+STOP_SECONDS = 5.0
+STOP_CANCELS = 4
 
 
 @contextmanager
@@ -63,14 +65,19 @@ def log_ends(client: Any, places: Collection[TopicPartition]) -> dict[TopicParti
 
 
 async def stop_consumer(client: AIOKafkaConsumer) -> None:
-    """Stops an aiokafka consumer, also while the broker is away.
+    """Stops an aiokafka consumer, within a bound while the broker is away.
 
     A fetch that failed and waits to be repeated makes the client's own stop end as if it were cancelled, with its
-    connections left open.
+    connections left open; and a member of a group would wait for the broker without end to say that it leaves.
     """
     stopping = asyncio.create_task(client.stop())
-    await asyncio.wait([stopping])
-    if stopping.cancelled():
+    await asyncio.wait([stopping], timeout=STOP_SECONDS)
+    for _ in range(STOP_CANCELS):
+        # The client takes one cancellation for that of a task of its own.
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.wait([stopping], timeout=0.5)
+    if not stopping.done() or stopping.cancelled():
         await client._client.close()
     else:
         stopping.result()

@@ -248,12 +248,12 @@ async def test_an_engine_started_without_a_broker_fails_within_its_time(engine: 
     assert isinstance(outcome, BaseException) or member.left
 
 
-async def test_what_reads_stops_cleanly_while_the_broker_is_away(
-    fresh_kafka: str, engine: str, broker: Any, starter: Executor
+async def test_what_reads_stops_within_its_time_while_the_broker_is_away(
+    fresh_kafka: str, broker: Any, starter: Executor
 ) -> None:
     if not hasattr(broker, "kill"):
         pytest.skip("this broker is not ours to kill")
-    group = Group(fresh_kafka, engine)
+    group = Group(fresh_kafka, "aiokafka")
     tail = KafkaTail([INTAKE], group.settings)
     await tail.start()
     async with Member(group) as member:
@@ -263,8 +263,9 @@ async def test_what_reads_stops_cleanly_while_the_broker_is_away(
         broker.kill()
         # Long enough for a fetch to have failed and to wait for its next try.
         await asyncio.sleep(0.5)
-        await tail.stop()
-    await asyncio.get_running_loop().run_in_executor(starter, broker.start)
+        await asyncio.wait_for(tail.stop(), 8)
+        await asyncio.wait_for(member.engine.stop(), 8)
+        await asyncio.get_running_loop().run_in_executor(starter, broker.start)
 
     assert member.left == []
 

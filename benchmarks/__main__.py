@@ -35,6 +35,7 @@ class Run:
         self.hops: list[Hop] = []
         self.notes: list[str] = []
         self.sizes: dict[str, int] = {}
+        self._broken: set[Path] = set()
 
     async def everything(self) -> None:
         """All units in their order, until the time is up; what was measured by then stands."""
@@ -50,6 +51,9 @@ class Run:
             if not scope.expired():
                 raise
             self._note(f"the time is up after {self._options.minutes} minutes; what is missing was not measured")
+            for folder in self._folder.iterdir():
+                if folder not in self._broken:
+                    self._clear(folder)
 
     async def _hops(self, units: list[Unit]) -> None:
         if not units:
@@ -74,7 +78,9 @@ class Run:
             self._progress.say(f"{unit.title}: {phase.name} {phase.claims_per_s:.1f} claims/s")
         for finding in found.findings:
             self._note(f"{unit.title}: {finding}")
-        if not found.findings:
+        if found.findings:
+            self._broken.add(folder)
+        else:
             self._clear(folder)
 
     def _note(self, text: str) -> None:

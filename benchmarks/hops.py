@@ -1,8 +1,8 @@
 """Measures hops on a broker and a database of their own: the input lies in the log before the worker starts.
 
-Every measurement reads the same input from its beginning, with a new consumer group and a new database. It counts from
-the first answer seen, when the worker is up but has fetched next to nothing: an engine that reads far ahead would else
-have done a part of its work before the clock runs. The broker is warm: a relay that does not count went first.
+Every measurement reads the same input from its beginning, with a new consumer group and a new database. CPU counts from
+the worker's ready line, before it has fetched much (an engine may read far ahead of its first answer), time from the
+first answer. The broker is warm: a relay that does not count went first.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ Count = Callable[[], Awaitable[int]]
 WRITE_AT_ONCE = 2_000
 LOOK_SECONDS = 0.05
 STUCK_SECONDS = 60.0
+READY_LINE = "benchmarks.hop_worker ready"
 REST_SECONDS = 0.5
 """What a stage still does after its last event is in the log: marking it published."""
 
@@ -96,7 +97,9 @@ class Bed:
                         raise CannotStartError(f"{unit.title} ended: {processes.last_lines(log)}")
                     return await count() - first
 
-                counted, seconds, meter = await self._through(done, pids, told)
+                await self._ready(done, log)
+                meter = Meter(pids)
+                timed, seconds = await self._through(done, told)
                 await asyncio.sleep(REST_SECONDS)
                 spent, memory = meter.spent(pids), memory_bytes({"worker": worker.pid})["worker"]
                 beyond = await done() - self.total
@@ -105,11 +108,20 @@ class Bed:
         wrong = [f"{beyond} events too many"] if beyond else []
         if unit.kind == "stage":
             wrong += self._check_answers(database)
-        return Hop(unit.kind, unit.engine, unit.round, counted, seconds, spent, memory, wrong)
+        return Hop(unit.kind, unit.engine, unit.round, self.total, timed, seconds, spent, memory, wrong)
 
-    async def _through(self, done: Count, pids: dict[str, int | None], told: Told) -> tuple[int, float, Meter]:
-        """Events, seconds and the meter from the first answer seen to the last."""
-        started: tuple[int, float, Meter] | None = None
+    async def _ready(self, done: Count, log: Path) -> None:
+        """Returns when the worker has said that it is up."""
+        deadline = time.monotonic() + STUCK_SECONDS
+        while READY_LINE not in log.read_text(errors="replace"):
+            await done()
+            if time.monotonic() > deadline:
+                raise CannotStartError(f"the hop was not ready within {STUCK_SECONDS:.0f} s; see {log}")
+            await asyncio.sleep(LOOK_SECONDS / 5)
+
+    async def _through(self, done: Count, told: Told) -> tuple[int, float]:
+        """Events and seconds from the first answer seen to the last."""
+        started: tuple[int, float] | None = None
         seen, moved = 0, time.monotonic()
         while seen < self.total:
             await asyncio.sleep(LOOK_SECONDS)
@@ -121,10 +133,10 @@ class Bed:
             seen = found
             told(seen, self.total)
             if started is None and seen:
-                started = (seen, now, Meter(pids))
+                started = (seen, now)
         if started is None or seen == started[0]:
             raise CannotStartError("the burst is too small to be measured; use more --events")
-        return self.total - started[0], moved - started[1], started[2]
+        return self.total - started[0], moved - started[1]
 
     @asynccontextmanager
     async def _output(self) -> AsyncIterator[Count]:

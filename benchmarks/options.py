@@ -13,7 +13,7 @@ Part = Literal["hops", "pipeline"]
 PARTS: tuple[Part, ...] = ("hops", "pipeline")
 
 FULL = {"claims": 3_000, "seconds": 30, "events": 40_000, "rounds": 2, "warm_seconds": 25, "minutes": 15}
-QUICK = {"claims": 250, "seconds": 6, "events": 3_000, "rounds": 1, "warm_seconds": 2, "minutes": 3}
+QUICK = {"claims": 200, "seconds": 4, "events": 3_000, "rounds": 1, "warm_seconds": 2, "minutes": 3}
 MOST = {"claims": 1_000_000, "seconds": 3_600, "events": 5_000_000, "rounds": 20, "warm_seconds": 600, "minutes": 600}
 
 

@@ -31,7 +31,7 @@ from local.settings import LocalSettings
 from local.system import process
 
 WARM_CLAIMS = 1_000
-IDLE_SECONDS = 5.0
+IDLE_SECONDS, QUICK_IDLE_SECONDS = 5.0, 1.0
 FINDINGS_KEPT = 20
 Mail = Literal["on", "off"]
 
@@ -49,7 +49,7 @@ async def measure(unit: Unit, folder: Path, options: Options, progress: Progress
         phases = []
         async with notify(running, settings, "off", progress):
             await _warm_up(loaded, options, progress)
-            idle = await _idle(loaded)
+            idle = await _idle(loaded, QUICK_IDLE_SECONDS if options.quick else IDLE_SECONDS)
             phases.append(await run_phase(loaded, "bulk", "bulk", options.claims))
         async with notify(running, settings, "on", progress):
             await run_phase(loaded, "warm-up with mail", "bulk", max(20, min(WARM_CLAIMS // 4, options.claims // 4)))
@@ -111,11 +111,11 @@ async def _warm_up(loaded: Loaded, options: Options, progress: Progress) -> None
             return
 
 
-async def _idle(loaded: Loaded) -> dict[str, float]:
+async def _idle(loaded: Loaded, wanted: float) -> dict[str, float]:
     """What part of a core each process takes while nothing is to be done."""
     pids = loaded.pids()
     meter, began = Meter(pids), time.monotonic()
-    await asyncio.sleep(IDLE_SECONDS)
+    await asyncio.sleep(wanted)
     seconds = time.monotonic() - began
     return {name: spent / seconds for name, spent in meter.spent(pids).items()}
 

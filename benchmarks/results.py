@@ -88,12 +88,16 @@ class SystemRound:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One burst through one hop; CPU-seconds of `worker`, `broker` and `database` over `events`."""
+    """One burst through one hop: CPU-seconds of `worker`, `broker` and `database` over all `events`.
+
+    `seconds` are those of `timed_events`, which came after the first answer was seen.
+    """
 
     kind: str
     engine: str
     round: int
     events: int
+    timed_events: int
     seconds: float
     cpu_seconds: Mapping[str, float]
     memory_bytes: int
@@ -102,7 +106,7 @@ class Hop:
     @property
     def events_per_s(self) -> float:
         """Zero when anything is wrong."""
-        return 0.0 if self.wrong or not self.seconds else self.events / self.seconds
+        return 0.0 if self.wrong or not self.seconds else self.timed_events / self.seconds
 
     @property
     def cpu_per_1000(self) -> dict[str, float]:
@@ -120,6 +124,7 @@ class Hop:
             "hop": self.name,
             "round": self.round,
             "events": self.events,
+            "timed_events": self.timed_events,
             "seconds": round(self.seconds, 2),
             "events_per_s": round(self.events_per_s, 1),
             "cpu_s_per_1000": self.cpu_per_1000,

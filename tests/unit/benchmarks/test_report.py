@@ -33,6 +33,7 @@ def a_hop(kind: str = "stage", engine: str = "faust", **changes: Any) -> Hop:
     fields: dict[str, Any] = {
         "round": 1,
         "events": 1_000,
+        "timed_events": 800,
         "seconds": 1.0,
         "cpu_seconds": {"worker": 0.3, "broker": 0.1, "database": 0.1},
         "memory_bytes": 0,
@@ -105,6 +106,13 @@ def test_a_broken_promise_fails_the_run_and_its_latency_meets_no_mark() -> None:
 
     assert not is_good(found)
     assert [one["met"] for one in found["marks"]] == [False]
+
+
+def test_a_hop_is_timed_from_its_first_answer_and_charged_for_all() -> None:
+    hop = a_hop(seconds=2.0)
+
+    assert hop.events_per_s == 400.0
+    assert hop.cpu_per_1000["worker"] == 0.3
 
 
 def test_a_hop_that_answered_too_often_fails_the_run() -> None:

@@ -225,7 +225,7 @@ def taken_in_the_end(system: WholeSystem, key: str) -> str:
 
 
 async def test_of_two_bodies_that_race_under_one_key_one_is_taken(system: WholeSystem, report: dict[str, Any]) -> None:
-    other = {"lines": [a_line(asked=money("9999.00"))]}
+    other: dict[str, Any] = {"lines": [a_line(asked=money("9999.00"))]}
 
     answers = await asyncio.gather(
         asyncio.to_thread(submit, system, "raced"), asyncio.to_thread(submit, system, "raced", **other)

@@ -1,0 +1,55 @@
+"""Both APIs against requests made from their own descriptions: no 5xx, no answer the description does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hosting.web import http_server
+from tests.builders.intake import World as IntakeWorld
+from tests.builders.ops import World as OpsWorld
+
+HOOKS = Path(__file__).parent
+pytestmark = pytest.mark.long
+ANSWERS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS = f"{ANSWERS},negative_data_rejection,unsupported_method"
+BULK = "/v1/claims:bulk"
+
+
+async def fuzz(app: Any, folder: Path, *words: str, checks: str = CHECKS) -> str:
+    """Runs the fuzzer as a process of its own against the app; its report, an empty text when nothing was found."""
+    program = Path(sys.executable).with_name("schemathesis")
+    async with http_server(app) as url:
+        process = await asyncio.create_subprocess_exec(
+            program, "run", f"{url}/openapi.json", "--checks", checks, "--max-examples", "60", *words,
+            "--seed", "20260102", "--phases", "examples,coverage,fuzzing", "--no-color",
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HOOKS)},
+            cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 400)
+    text = said.decode()
+    assert "Traceback" not in text, text[-3000:]
+    return "" if process.returncode == 0 else text
+
+
+async def test_intake_answers_whatever_comes_as_it_says(tmp_path: Path) -> None:
+    async with IntakeWorld().new_life() as life:
+        app = life.client._transport.app  # type: ignore[attr-defined]
+        single = await fuzz(app, tmp_path, "--exclude-path", BULK)
+        # A bulk request is taken whole and answered row by row: a wrong row is no reason to refuse its neighbours.
+        bulk = await fuzz(app, tmp_path, "--include-path", BULK, checks=ANSWERS)
+
+    assert single == "", single[-6000:]
+    assert bulk == "", bulk[-6000:]
+
+
+async def test_ops_answers_whatever_comes_as_it_says(tmp_path: Path) -> None:
+    async with OpsWorld().new_life() as life:
+        report = await fuzz(life.client._transport.app, tmp_path)  # type: ignore[attr-defined]
+
+    assert report == "", report[-6000:]

@@ -7,17 +7,19 @@ broken it can never succeed again: then the process leaves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from hosting.exits import CannotStartError
 from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal, PublishFailed
 from messaging.record import Outgoing, TopicPartition
 
+UNKNOWN_TOPIC_PAUSE_SECONDS = 0.2
 WHOLE_BATCHES_FROM = 50
 """Sends of fewer records join the open batch of their partition; larger ones bring their own, which costs less."""
 
@@ -86,9 +88,9 @@ class KafkaProducer:
     ) -> None:
         if len(sends) < WHOLE_BATCHES_FROM:
             for one in sends:
-                acknowledged.append(
-                    await client.send(one.topic, one.value, one.key, partition=one.partition, headers=list(one.headers))
-                )
+                headers = list(one.headers)
+                send = partial(client.send, one.topic, one.value, one.key, partition=one.partition, headers=headers)
+                acknowledged.append(await _enqueued(send))
             return
         parts: dict[TopicPartition, list[Outgoing]] = {}
         for one in sends:
@@ -104,12 +106,24 @@ async def _batches(
     for one in part:
         record = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
         if batch.append(**record) is None:
-            acknowledged.append(await client.send_batch(batch, place.topic, partition=place.partition))
+            acknowledged.append(
+                await _enqueued(partial(client.send_batch, batch, place.topic, partition=place.partition))
+            )
             batch = client.create_batch()
             if batch.append(**record) is None:
                 raise Fatal(f"a record for {place.topic} does not fit into a batch")
     batch.close()
-    acknowledged.append(await client.send_batch(batch, place.topic, partition=place.partition))
+    acknowledged.append(await _enqueued(partial(client.send_batch, batch, place.topic, partition=place.partition)))
+
+
+async def _enqueued(send: Callable[[], Awaitable[Any]]) -> Any:
+    """The future of what is enqueued. A broker that has just come back may not know its topics yet: nothing was
+    enqueued then, and it is asked again until the caller's deadline."""
+    while True:
+        try:
+            return await send()
+        except UnknownTopicOrPartitionError:
+            await asyncio.sleep(UNKNOWN_TOPIC_PAUSE_SECONDS)
 
 
 def _forget(future: Any) -> None:

@@ -153,11 +153,13 @@ class Bed:
             await client.stop()
 
     def _check_answers(self, database: str) -> list[str]:
-        found = self.database.sql("SELECT count(*), count(published_at) FROM runner_answers", database)
-        stored, published = map(int, found.strip().split("|"))
-        if (stored, published) == (self.total, self.total):
+        found = self.database.sql(
+            "SELECT count(*), (SELECT count(*) FROM runner_unmarked) FROM runner_answers", database
+        )
+        stored, unmarked = map(int, found.strip().split("|"))
+        if (stored, unmarked) == (self.total, 0):
             return []
-        return [f"{stored} answers stored and {published} marked published of {self.total}"]
+        return [f"{stored} answers stored of {self.total}, {unmarked} of them not marked published"]
 
 
 @asynccontextmanager

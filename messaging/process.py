@@ -111,8 +111,7 @@ class StageProcess:
         self._task("control", follow(self.control, self.runner))
         self._task("housekeeping", self._keep_house())
         for effect in self.stage.effects:
-            for number in range(effect.concurrency):
-                self._task(f"{effect.kind}-{number}", self.dispatcher.run(effect, self.control.paused))
+            self._task(effect.kind, self.dispatcher.run(effect, self.control.paused))
         self._ready = True
 
     async def stop(self) -> None:

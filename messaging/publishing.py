@@ -90,7 +90,7 @@ class Publisher:
 
     async def _mark(self, answers: Sequence[Answer]) -> int:
         async with self._store.begin() as tx:
-            return await self._tables.mark(tx, [answer.event_id for answer in answers], self._clock.now())
+            return await self._tables.mark(tx, [answer.event_id for answer in answers])
 
     async def sweep(self, partitions: Collection[int] | None, everything: bool = False) -> int:
         """Publishes what has been stored and unmarked for 5 s (at take-over: at all); the number sent."""

@@ -76,9 +76,9 @@ class Tables(Protocol):
         """Unmarked answers of these partition numbers (None: all) stored before an instant, oldest claims first."""
 
     async def expire_answers(self, tx: Tx, before: datetime) -> None:
-        """Deletes marked answers published before an instant, a bounded number at a time."""
+        """Deletes marked answers stored before an instant, a bounded number at a time."""
 
-    async def mark(self, tx: Tx, event_ids: Collection[UUID], now: datetime) -> int:
+    async def mark(self, tx: Tx, event_ids: Collection[UUID]) -> int:
         """Marks as published; work rows tied to them become ready; the number of these."""
 
     # work

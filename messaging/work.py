@@ -7,6 +7,7 @@ only under the token of the lease. No lock is held during a call, so a slow othe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -70,24 +71,37 @@ class Dispatcher:
             event.set()
 
     async def run(self, effect: Effect, held: Callable[[], bool] = lambda: False) -> None:
-        """Until cancelled: group after group, then until poked or until rows may have come due."""
-        ready = self._ready[effect.kind]
-        while True:
-            ready.clear()
-            if held() or not await self.step(effect):
-                try:
-                    await asyncio.wait_for(ready.wait(), self._idle_seconds)
-                except TimeoutError:
+        """Until cancelled: leases group after group, as many at a time as the effect allows, then waits until poked or
+        until rows may have come due."""
+        ready, slots = self._ready[effect.kind], asyncio.Semaphore(effect.concurrency)
+        async with asyncio.TaskGroup() as groups:
+            while True:
+                ready.clear()
+                await slots.acquire()
+                leased = None if held() else await self._lease(effect)
+                if leased is not None:
+                    groups.create_task(self._carry(effect, *leased)).add_done_callback(lambda _: slots.release())
                     continue
+                slots.release()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ready.wait(), self._idle_seconds)
 
     async def step(self, effect: Effect) -> int:
         """Takes one group through; the number of rows taken."""
+        leased = await self._lease(effect)
+        if leased is None:
+            return 0
+        await self._carry(effect, *leased)
+        return len(leased[0])
+
+    async def _lease(self, effect: Effect) -> tuple[list[WorkRow], UUID] | None:
         now, token = self._clock.now(), self._new_token()
         until = now + timedelta(seconds=effect.lease_seconds)
         async with self.store.begin() as tx:
             rows = await self.tables.lease_work(tx, effect.kind, now, until, token, effect.batch_max)
-        if not rows:
-            return 0
+        return (rows, token) if rows else None
+
+    async def _carry(self, effect: Effect, rows: Sequence[WorkRow], token: UUID) -> None:
         crash_points.reach("dispatch.claimed")
         items = [WorkItem(r.work_id, r.kind, r.claim_id, r.payload, r.attempt, r.due_at) for r in rows]
         try:
@@ -96,12 +110,11 @@ class Dispatcher:
         except Exception as error:
             log.warning("an effect failed", stage=self.stage.name, kind=effect.kind, count=len(rows), exc_info=error)
             await self._postpone(rows, token)
-            return len(rows)
+            return
         if len(results) != len(items):
             raise ValueError(f"the effect {effect.kind} answered {len(results)} results for {len(items)} items")
         done = [WorkDone(item, result) for item, result in zip(items, results, strict=True)]
         await self._conclude(effect, done, rows, token)
-        return len(rows)
 
     async def _conclude(self, effect: Effect, done: Sequence[WorkDone], rows: Sequence[WorkRow], token: UUID) -> None:
         """Records a group; when a conclusion raises, each alone, and the culprit waits longer and longer."""

@@ -157,15 +157,12 @@ class MemoryTables:
         return sorted(due, key=lambda one: (oldest[one.claim_id or one.event_id], *_in_turn(one)))[:limit]
 
     async def expire_answers(self, tx: Tx, before: datetime) -> None:
-        published = self._table(tx, "published")
-        old = sorted(event_id for event_id, at in published.items() if at < before)[:EXPIRE_MAX]
-        self._remove(self._table(tx, "answers"), old)
-        self._remove(published, old)
+        answers, unmarked = self._table(tx, "answers"), self._table(tx, "unmarked")
+        old = sorted(name for name, answer in answers.items() if answer.stored_at < before and name not in unmarked)
+        self._remove(answers, old[:EXPIRE_MAX])
 
-    async def mark(self, tx: Tx, event_ids: Collection[UUID], now: datetime) -> int:
-        unmarked, published = self._table(tx, "unmarked"), self._table(tx, "published")
-        published.update({event_id: now for event_id in event_ids if event_id in unmarked})
-        self._remove(unmarked, event_ids)
+    async def mark(self, tx: Tx, event_ids: Collection[UUID]) -> int:
+        self._remove(self._table(tx, "unmarked"), event_ids)
         work, wanted = self._table(tx, "work"), set(event_ids)
         ready = [work_id for work_id, (row, _) in work.items() if row.event_id in wanted]
         for work_id in ready:

@@ -83,8 +83,8 @@ _LOCK_CLAIMS = text(
     ON CONFLICT (stage, claim_id) DO UPDATE SET queued = runner_claims.queued WHERE false"""
 )
 _CLAIMS = text(
-    f"""SELECT {_CLAIM}, EXISTS (SELECT FROM runner_answers a WHERE a.stage = c.stage AND a.claim_id = c.claim_id
-    AND a.published_at IS NULL) FROM runner_claims c
+    f"""SELECT {_CLAIM}, (SELECT true FROM runner_unmarked u
+    WHERE u.stage = c.stage AND u.claim_id = c.claim_id LIMIT 1) IS TRUE FROM runner_claims c
     WHERE stage = :stage AND claim_id = ANY(CAST(:ids AS uuid[])) ORDER BY claim_id"""
 )
 _SAVE_CLAIMS = text(
@@ -115,31 +115,41 @@ _QUEUE = text(
     ORDER BY number LIMIT :limit) q ORDER BY number"""
 )
 _DEQUEUE = text("DELETE FROM runner_queue WHERE stage = :stage AND number = ANY(CAST(:numbers AS bigint[]))")
-_ADD_ANSWERS = _insert(
-    "runner_answers",
+_ANSWER_TYPES = (
     "event_id uuid, claim_id uuid, topic text, partition int, sequence bigint, cause_id uuid, key bytea, value bytea, "
-    "headers text, stored_at timestamptz",
+    "headers text, stored_at timestamptz"
 )
+_ADD_ANSWERS = text(
+    f"""WITH added AS (INSERT INTO runner_answers (stage, {_ANSWER})
+    SELECT :stage, {_ANSWER} FROM {_rows(_ANSWER_TYPES)}
+    RETURNING stage, event_id, claim_id, partition)
+    INSERT INTO runner_unmarked SELECT * FROM added"""
+)
+# The answer of each unmarked row is looked up by its key, whatever the statistics say of the two tables.
+_OF_UNMARKED = f"""CROSS JOIN LATERAL
+    (SELECT {_ANSWER} FROM runner_answers WHERE stage = :stage AND event_id = u.event_id LIMIT 1) a"""
 _UNMARKED = text(
-    f"""SELECT {_ANSWER} FROM runner_answers WHERE stage = :stage AND published_at IS NULL
-    AND claim_id = ANY(CAST(:ids AS uuid[])) ORDER BY claim_id, sequence"""
+    f"""SELECT a.* FROM (SELECT event_id FROM runner_unmarked WHERE stage = :stage
+    AND claim_id = ANY(CAST(:ids AS uuid[]))) u {_OF_UNMARKED} ORDER BY a.claim_id, a.sequence"""
 )
 # Clocks may step back, so the sequence gives the order inside a claim, and its oldest event the order of claims.
 _UNMARKED_OF = text(
-    f"""SELECT {_ANSWER} FROM (SELECT *, min(stored_at) OVER (PARTITION BY coalesce(claim_id, event_id)) AS oldest
-    FROM runner_answers WHERE stage = :stage AND published_at IS NULL
-    AND (CAST(:partitions AS int[]) IS NULL OR partition = ANY(CAST(:partitions AS int[])))) a
+    f"""SELECT {_ANSWER} FROM
+    (SELECT a.*, min(a.stored_at) OVER (PARTITION BY coalesce(a.claim_id, a.event_id)) AS oldest FROM
+    (SELECT event_id FROM runner_unmarked WHERE stage = :stage AND (CAST(:partitions AS int[]) IS NULL
+    OR partition = ANY(CAST(:partitions AS int[])))) u {_OF_UNMARKED}) held
     WHERE oldest < :before ORDER BY oldest, coalesce(claim_id, event_id), sequence LIMIT :limit"""
 )
 _MARK = text(
-    """WITH marked AS (UPDATE runner_answers SET published_at = :now WHERE stage = :stage AND published_at IS NULL
+    """WITH marked AS (DELETE FROM runner_unmarked WHERE stage = :stage
     AND event_id = ANY(CAST(:ids AS uuid[])) RETURNING event_id),
     ready AS (UPDATE runner_work w SET event_id = NULL FROM marked m
     WHERE w.stage = :stage AND w.event_id = m.event_id RETURNING 1) SELECT count(*) FROM ready"""
 )
 _EXPIRE_ANSWERS = text(
-    """DELETE FROM runner_answers WHERE ctid = ANY(ARRAY(SELECT ctid FROM runner_answers
-    WHERE stage = :stage AND stored_at < :before AND published_at < :before LIMIT :limit))"""
+    """DELETE FROM runner_answers WHERE ctid = ANY(ARRAY(SELECT ctid FROM runner_answers a
+    WHERE stage = :stage AND stored_at < :before AND NOT EXISTS (SELECT FROM runner_unmarked u
+    WHERE u.stage = a.stage AND u.event_id = a.event_id) LIMIT :limit))"""
 )
 _ADD_WORK = _insert(
     "runner_work", "work_id uuid, kind text, claim_id uuid, payload text, due_at timestamptz, event_id uuid"
@@ -295,8 +305,8 @@ class SqlTables:
     async def expire_answers(self, tx: Tx, before: datetime) -> None:
         await self._run(tx, _EXPIRE_ANSWERS, before=before, limit=EXPIRE_MAX)
 
-    async def mark(self, tx: Tx, event_ids: Collection[UUID], now: datetime) -> int:
-        return int((await self._run(tx, _MARK, ids=list(event_ids), now=now)).scalar_one()) if event_ids else 0
+    async def mark(self, tx: Tx, event_ids: Collection[UUID]) -> int:
+        return int((await self._run(tx, _MARK, ids=list(event_ids))).scalar_one()) if event_ids else 0
 
     async def add_work(self, tx: Tx, rows: Sequence[WorkRow]) -> None:
         written = [(w.work_id, w.kind, w.claim_id, json.dumps(w.payload), w.due_at, w.event_id) for w in rows]

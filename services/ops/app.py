@@ -56,7 +56,7 @@ from services.ops.settings import OpsSettings
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger("ops")
 Health = Callable[[], Mapping[str, Any]]
-_RUNNER_ROWS = ("positions", "claims", "answers", "queue", "work", "dead_letters")
+_RUNNER_ROWS = ("positions", "claims", "answers", "unmarked", "queue", "work", "dead_letters")
 
 
 def ops_views_stage(views: Views) -> Stage:

@@ -123,7 +123,7 @@ class House:
 
         async def enough() -> bool:
             decided = await self.decided()
-            left = await self.asked("SELECT count(*) FROM runner_answers WHERE published_at IS NULL")
+            left = await self.asked("SELECT count(*) FROM runner_unmarked")
             return sum(map(len, decided.values())) >= count and left[0][0] == 0
 
         await until(enough, WAIT)

@@ -159,7 +159,7 @@ async def test_a_claim_row_says_whether_answers_are_unmarked(store: Store, table
     async with store.begin() as tx:
         await tables.lock_claims(tx, {CLAIM: 1, NEIGHBOUR: 2})
         await tables.add_answers(tx, [an_answer("1"), an_answer("2", NEIGHBOUR)])
-        await tables.mark(tx, [an_answer("2").event_id], NOW)
+        await tables.mark(tx, [an_answer("2").event_id])
 
         rows = await tables.lock_claims(tx, {CLAIM: 1, NEIGHBOUR: 2})
 
@@ -214,7 +214,7 @@ async def test_unmarked_answers_come_in_sequence_with_their_bytes_until_marked(s
         await tables.add_answers(tx, [answers[2], answers[0], answers[1], an_answer("x", NEIGHBOUR)])
 
         assert await tables.unmarked(tx, [CLAIM]) == answers
-        await tables.mark(tx, [answers[0].event_id], NOW)
+        await tables.mark(tx, [answers[0].event_id])
         assert await tables.unmarked(tx, [CLAIM]) == answers[1:]
         assert await tables.unmarked(tx, []) == []
 
@@ -240,7 +240,7 @@ async def test_unmarked_answers_of_partitions_come_oldest_claim_first_and_never_
 async def test_an_event_id_is_stored_once_for_ever(store: Store, tables: Tables) -> None:
     async with store.begin() as tx:
         await tables.add_answers(tx, [an_answer("1")])
-        await tables.mark(tx, [an_answer("1").event_id], NOW)
+        await tables.mark(tx, [an_answer("1").event_id])
 
     with pytest.raises(Exception, match="runner_answers"):
         async with store.begin() as tx:
@@ -249,9 +249,9 @@ async def test_an_event_id_is_stored_once_for_ever(store: Store, tables: Tables)
 
 async def test_only_marked_answers_expire(store: Store, tables: Tables) -> None:
     async with store.begin() as tx:
-        await tables.add_answers(tx, [an_answer("1"), an_answer("2", sequence=2), an_answer("3", sequence=3)])
-        await tables.mark(tx, [an_answer("1").event_id], NOW)
-        await tables.mark(tx, [an_answer("2").event_id], LATER)
+        later = an_answer("2", sequence=2, stored_at=LATER)
+        await tables.add_answers(tx, [an_answer("1"), later, an_answer("3", sequence=3)])
+        await tables.mark(tx, [an_answer("1").event_id, later.event_id])
         await tables.expire_answers(tx, NOW + timedelta(seconds=1))
 
         await tables.add_answers(tx, [an_answer("1")])
@@ -275,8 +275,8 @@ async def test_work_is_leased_only_once_its_event_is_marked_and_it_is_due(store:
 
         first = await tables.lease_work(tx, "look-up", NOW, LATER, token, 9)
         assert first == [replace(free, attempt=1, token=token)]
-        assert await tables.mark(tx, [event.event_id], NOW) == 1
-        assert await tables.mark(tx, [event.event_id], NOW) == 0
+        assert await tables.mark(tx, [event.event_id]) == 1
+        assert await tables.mark(tx, [event.event_id]) == 0
         second = await tables.lease_work(tx, "look-up", NOW, LATER, token, 9)
         assert second == [replace(tied, attempt=1, token=token, event_id=None)]
 
@@ -385,7 +385,7 @@ async def test_stages_of_one_database_see_only_their_own(store: Store, tables: T
         assert await other.due_claims(tx, LATER, [0], 9) == []
         assert await other.queue(tx, [CLAIM], 9) == {}
         assert await other.unmarked_of(tx, None, LATER, 9) == []
-        assert await other.mark(tx, [an_answer().event_id], NOW) == 0
+        assert await other.mark(tx, [an_answer().event_id]) == 0
         assert await tables.unmarked(tx, [CLAIM]) == [an_answer()]
         assert await other.lease_work(tx, "look-up", NOW, LATER, UUID(int=1), 9) == []
         assert await other.take_command(tx, an_id("command"), NOW)
@@ -422,5 +422,5 @@ async def test_the_statements_of_nothing_do_nothing(store: Store, tables: Tables
         await tables.postpone_work(tx, {})
 
         assert await tables.lock_claims(tx, {}) == {}
-        assert await tables.mark(tx, [], NOW) == 0
+        assert await tables.mark(tx, []) == 0
         assert await tables.new_commands(tx, []) == set()

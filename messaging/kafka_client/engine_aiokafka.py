@@ -14,12 +14,12 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from messaging.kafka_client.engine_base import EngineBase
 from messaging.kafka_client.reading import record_of, stop_consumer
-from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, KafkaSettings
+from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, FILL_SECONDS, KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import TopicPartition
 
-FILL_FROM = 25
-FILL_SECONDS = 0.02
+TRICKLE_SECONDS = 0.2
+"""A batch that comes so long after the last one came at a trickle, and the next one is not made to wait."""
 
 
 class AiokafkaEngine(EngineBase, ConsumerRebalanceListener):  # type: ignore[misc]
@@ -28,6 +28,7 @@ class AiokafkaEngine(EngineBase, ConsumerRebalanceListener):  # type: ignore[mis
     def __init__(self, feed: Feed, settings: KafkaSettings, leave: Leave) -> None:
         super().__init__(feed, settings, leave)
         self._client: AIOKafkaConsumer | None = None
+        self._ended = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._busy = False
 
@@ -101,10 +102,11 @@ class AiokafkaEngine(EngineBase, ConsumerRebalanceListener):  # type: ignore[mis
                 client.seek(place, part[0].offset)
             return
         records = [record_of(raw) for part in found.values() for raw in part]
+        began = asyncio.get_running_loop().time()
         self._busy = True
         await self.feed.batch(records)
         self._busy = False
         self.moved(records)
-        if FILL_FROM <= len(records) < BATCH_MAX // 2:
-            # Traffic is dense: a larger batch costs less. At a trickle nobody waits.
+        dense, self._ended = began - self._ended < TRICKLE_SECONDS, asyncio.get_running_loop().time()
+        if dense and len(records) < BATCH_MAX // 2:
             await asyncio.sleep(FILL_SECONDS)

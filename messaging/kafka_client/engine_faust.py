@@ -21,7 +21,7 @@ from faust.types.enums import ProcessingGuarantee
 from mode import CrashingSupervisor
 
 from messaging.kafka_client.engine_base import EngineBase
-from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, SASL_MECHANISM, KafkaSettings
+from messaging.kafka_client.settings import BATCH_MAX, FILL_SECONDS, SASL_MECHANISM, KafkaSettings
 from messaging.ports import Feed, Leave
 from messaging.record import Record, TopicPartition
 
@@ -290,7 +290,7 @@ def make_app(engine: FaustEngine) -> StageApp:
 
     @app.agent(topic, name="stage", concurrency=1, supervisor_strategy=CrashingSupervisor)
     async def stage(stream: Any) -> None:
-        batches: AsyncIterator[Sequence[Any]] = stream.noack_take(BATCH_MAX, within=BATCH_WAIT_SECONDS)
+        batches: AsyncIterator[Sequence[Any]] = stream.noack_take(BATCH_MAX, within=FILL_SECONDS)
         async for events in batches:
             await engine.deliver(app, events)
 

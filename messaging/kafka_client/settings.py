@@ -10,6 +10,8 @@ from typing import Any
 
 BATCH_MAX = 500
 BATCH_WAIT_SECONDS = 0.05
+FILL_SECONDS = 0.08
+"""How long a batch waits for company where records come densely: each batch has its price, however few its records."""
 PRODUCE_BATCH_BYTES = 262_144
 PRODUCE_REQUEST_BYTES = 6 * 1024 * 1024
 WEEK_SECONDS = 7 * 24 * 60 * 60

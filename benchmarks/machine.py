@@ -14,8 +14,7 @@ from benchmarks.options import Options
 from local.broker import HEAP
 from local.database import programs
 from local.home import ROOT
-from messaging.kafka_client.engine_aiokafka import FILL_SECONDS
-from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, PRODUCE_BATCH_BYTES
+from messaging.kafka_client.settings import BATCH_MAX, BATCH_WAIT_SECONDS, FILL_SECONDS, PRODUCE_BATCH_BYTES
 
 PACKAGES = ("aiokafka", "faust-streaming", "kafka-python", "pydantic", "asyncpg", "sqlalchemy", "uvloop", "starlette")
 BUSY_LOAD = 0.5
@@ -47,7 +46,7 @@ def state(options: Options) -> dict[str, Any]:
             "batch_max": BATCH_MAX,
             "batch_wait_seconds": BATCH_WAIT_SECONDS,
             "produce_batch_bytes": PRODUCE_BATCH_BYTES,
-            "aiokafka_fill_seconds": FILL_SECONDS,
+            "fill_seconds": FILL_SECONDS,
             "broker_heap": HEAP,
             "broker_jit": "tiered, whole",
             "given_by_the_caller": sorted(name for name in os.environ if name.startswith("CLAIMFLOW_")),

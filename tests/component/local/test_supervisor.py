@@ -76,7 +76,7 @@ def test_a_killed_process_comes_back_at_its_address(system: Running, name: str) 
     assert system.process(name)["last_exit"] == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("name", ["broker", "database"])
+@pytest.mark.parametrize("name", ["broker", pytest.param("database", marks=pytest.mark.long)])
 def test_a_killed_server_comes_back_and_services_go_on(system: Running, name: str) -> None:
     before = system.pid(name)
     assert before is not None
@@ -105,6 +105,7 @@ def test_down_leaves_nothing_behind(home: Path, system: Running) -> None:
     assert running.find(Home(home)) is None
 
 
+@pytest.mark.long
 def test_it_comes_up_again_with_its_data_and_dies_with_its_supervisor(home: Path) -> None:
     assert claimflow(home, "up", "--detach").returncode == 0
     system = running.require(Home(home))

@@ -133,7 +133,7 @@ async def test_wrong_settings_are_one_line_and_exit_code_2(settings: dict[str, s
 
 @pytest.mark.broker
 @pytest.mark.database
-@pytest.mark.parametrize("engine", ["aiokafka", "faust"])
+@pytest.mark.parametrize("engine", [pytest.param("aiokafka", marks=pytest.mark.long), "faust"])
 async def test_a_claim_is_followed_reviewed_and_traced_from_the_command_line(
     engine: str, fresh_kafka: str, database_url: str, tmp_path: Path
 ) -> None:
@@ -174,6 +174,7 @@ async def test_a_claim_is_followed_reviewed_and_traced_from_the_command_line(
     assert healthy == [200] * 4
 
 
+@pytest.mark.long
 @pytest.mark.broker
 @pytest.mark.database
 async def test_views_dropped_by_command_are_built_again_at_the_next_start(fresh_kafka: str, database_url: str) -> None:

@@ -1,1 +1,1 @@
-"""What every process of ours shares: settings, logs, HTTP, the database, signals and exit codes. No claim words."""
+"""What every process of ours shares: settings, logs, HTTP, breaker, database, signals, exit codes. No claim words."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx2
 from starlette.applications import Starlette
 
+from hosting.breaker import Breaker
 from hosting.logs import configure_logs
 from hosting.settings import load_settings
 from hosting.web import health_routes, http_server
 from messaging.process import open_stage, open_store
 from messaging.stage import Stage
 from schemas.topics import READS
-from services.assessment.adapters.breaker import Breaker
 from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.claims_sql import SqlClaims
 from services.assessment.adapters.policy_book_http import HttpPolicyBook
@@ -31,6 +31,7 @@ from services.assessment.settings import AssessmentSettings
 NAME = "assessment"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOOKUP_SECONDS = 2.0
+LOOKUP_PAUSE_SECONDS = 2.0
 
 
 def assessment_stage(
@@ -55,7 +56,9 @@ def memory_assessment_stage(book: PolicyBook, rules: AssessmentRules | None = No
 @asynccontextmanager
 async def open_policy_book(settings: AssessmentSettings) -> AsyncIterator[HttpPolicyBook]:
     """The policy system's adapter over kept connections; nothing is asked until the first claim."""
-    breaker = Breaker(time.monotonic, settings.lookup_failures_max, pause_seconds_max=settings.lookup_pause_seconds_max)
+    breaker = Breaker(
+        time.monotonic, settings.lookup_failures_max, LOOKUP_PAUSE_SECONDS, settings.lookup_pause_seconds_max
+    )
     terms = load_terms(settings.terms_folder)
     async with httpx2.AsyncClient(base_url=settings.policy_url, timeout=settings.lookup_seconds) as client:
         yield HttpPolicyBook(client, terms, breaker, lambda: datetime.now(UTC))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
+from hosting.breaker import Breaker
 from messaging.arrival import Decoder
 from messaging.publishing import Publisher
 from messaging.record import Outgoing, partition_of
@@ -43,6 +44,11 @@ TERMS = load_terms()
 NOW = REPORTED_AT
 
 E = TypeVar("E", bound=Event)
+
+
+def a_breaker(monotonic: Callable[[], float], failures_max: int = 3) -> Breaker:
+    """As the service has it unless it is set otherwise."""
+    return Breaker(monotonic, failures_max, pause_seconds=2.0, pause_seconds_max=30.0)
 
 
 def a_flood_coverage(

@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -73,8 +73,8 @@ class SteppedClock:
     def advance(self, by: timedelta) -> None:
         self._now += by
 
-    def monotonic_ns(self) -> int:
-        return (self._now - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    def monotonic(self) -> float:
+        return (self._now - REPORTED_AT).total_seconds()
 
 
 class BankInProcess:

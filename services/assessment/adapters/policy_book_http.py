@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import structlog
 
-from services.assessment.adapters.breaker import Breaker
+from hosting.breaker import Breaker
 from services.assessment.adapters.policy_rows import finding_of
 from services.assessment.adapters.policy_terms import PolicyTerms
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
@@ -60,7 +60,7 @@ class HttpPolicyBook:
 
     async def _ask(self, chunk: Sequence[PolicyKey]) -> dict[PolicyKey, PolicyFinding]:
         """One request, reported to the breaker however it ends; nothing is found while the breaker is open."""
-        if not self.breaker.permit():
+        if self.breaker.admit() > 0:
             return {}
         try:
             results = await self._post(chunk)

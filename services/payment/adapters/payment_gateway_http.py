@@ -19,10 +19,10 @@ import httpx2
 import structlog
 from pydantic import Field, TypeAdapter, ValidationError
 
+from hosting.breaker import Breaker
 from schemas.model import Code, Instant, Model, ShortText
 from schemas.money import Currency, ExactAmount, Money, MoneyError, exact_amount
 from schemas.payment import EndToEndId
-from services.payment.adapters.breaker import Breaker
 from services.payment.domain.bank import (
     BankReply,
     Conflict,
@@ -39,6 +39,8 @@ ANSWER_BYTES_MAX = 1024 * 1024
 RETRY_AFTER_SECONDS_MAX = 3600
 DEADLINE_SECONDS = 13
 """Of one request, whatever the single time-outs add up to; an inquiry and a sending fit into one lease."""
+FAILURES_MAX = 5
+REST_SECONDS = 5.0
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _RESULTS = TypeAdapter(list[dict[str, Any]])
 
@@ -60,9 +62,9 @@ class _Refused(Model):
 class PaymentGatewayHttp:
     """See `PaymentGateway`. The client belongs to the caller."""
 
-    def __init__(self, client: httpx2.AsyncClient, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, client: httpx2.AsyncClient, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
-        self._breaker = Breaker(monotonic_ns)
+        self._breaker = Breaker(monotonic, FAILURES_MAX, REST_SECONDS, REST_SECONDS)
 
     async def instruct_many(self, orders: Sequence[CreditTransfer]) -> list[BankReply]:
         body = {"instructions": [order_on_the_wire(order) for order in orders]}
@@ -77,8 +79,8 @@ class PaymentGatewayHttp:
 
     async def _ask(self, path: str, body: object, ids: Sequence[str]) -> Sequence[BankReply]:
         stay_away = self._breaker.admit()
-        if stay_away is not None:
-            return [NotSent(stay_away)] * len(ids)
+        if stay_away > 0:
+            return [NotSent(timedelta(seconds=stay_away))] * len(ids)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 status, headers, content = await self._post(path, body)
@@ -91,7 +93,7 @@ class PaymentGatewayHttp:
             raise
         if status == 429:
             pause = _retry_after(headers.get("retry-after"))
-            self._breaker.rest_for(pause)
+            self._breaker.rest(pause.total_seconds())
             return [NotSent(pause)] * len(ids)
         if 400 <= status < 500:
             # Refused as a whole before anything was done: our request or our settings are wrong.

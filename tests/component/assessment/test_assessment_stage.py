@@ -21,13 +21,13 @@ from schemas.assessment import (
 )
 from schemas.ids import EventId
 from schemas.ops import Verdict
-from services.assessment.adapters.breaker import Breaker
 from services.assessment.adapters.policy_book_http import HttpPolicyBook
 from services.assessment.domain.claim import Status
 from simulators.policy_system.app import serve
 from tests.builders.assessment import (
     TERMS,
     AssessmentHouse,
+    a_breaker,
     a_policy_row,
     an_asked_line,
     an_assessment_house,
@@ -232,7 +232,8 @@ async def _restart(house: AssessmentHouse) -> None:
 
 async def test_claims_that_waited_out_a_real_outage_resume_against_the_real_simulator(tmp_path: Path) -> None:
     async with serve(tmp_path) as address, httpx2.AsyncClient(base_url=address, timeout=10) as client:
-        book = HttpPolicyBook(client, TERMS, Breaker(lambda: house.clock.now().timestamp()), lambda: house.clock.now())
+        breaker = a_breaker(lambda: house.clock.now().timestamp())
+        book = HttpPolicyBook(client, TERMS, breaker, lambda: house.clock.now())
         house = AssessmentHouse(book)
         await house.restart()
         rows = [a_policy_row(f"FL-{number}") for number in range(1, 31)]

@@ -13,11 +13,10 @@ import httpx2
 import pytest
 
 from schemas.policy import PolicySnapshot
-from services.assessment.adapters.breaker import Breaker, Circuit
 from services.assessment.adapters.policy_book_http import HttpPolicyBook
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
 from simulators.policy_system.app import serve
-from tests.builders.assessment import NOW, TERMS, a_policy_row
+from tests.builders.assessment import NOW, TERMS, a_breaker, a_policy_row
 from tests.builders.events import LOSS_AT
 
 pytestmark = pytest.mark.asyncio
@@ -49,7 +48,7 @@ class Scene:
 @asynccontextmanager
 async def a_scene(folder: Path) -> AsyncIterator[Scene]:
     async with serve(folder) as address, httpx2.AsyncClient(base_url=address, timeout=10) as client:
-        breaker = Breaker(lambda: scene.seconds, failures_max=3, pause_seconds=2.0)
+        breaker = a_breaker(lambda: scene.seconds)
         scene = Scene(HttpPolicyBook(client, TERMS, breaker, lambda: NOW), client)
         yield scene
 
@@ -122,11 +121,11 @@ async def test_after_failures_in_a_row_nobody_asks_until_the_pause_is_over(tmp_p
             await scene.find()
         await scene.heal()
 
-        assert scene.book.breaker.circuit is Circuit.open
+        assert scene.book.breaker.admit() == 2.0
         assert await scene.find() is PolicyMissing.unavailable
         scene.seconds = 2.0
         assert isinstance(await scene.find(), PolicySnapshot)
-        assert scene.book.breaker.permit()
+        assert [scene.book.breaker.admit(), scene.book.breaker.admit()] == [0, 0]
 
 
 async def test_a_request_to_come_back_later_is_heeded_at_once(tmp_path: Path) -> None:
@@ -159,7 +158,7 @@ async def test_an_address_where_nobody_listens_is_unavailable(tmp_path: Path) ->
         address = scene.system.base_url
 
     async with httpx2.AsyncClient(base_url=address, timeout=1) as client:
-        book = HttpPolicyBook(client, TERMS, Breaker(lambda: 0.0), lambda: NOW)
+        book = HttpPolicyBook(client, TERMS, a_breaker(lambda: 0.0), lambda: NOW)
         key = PolicyKey("FL-000001", LOSS_AT)
 
         assert await book.get_many([key], 2.0) == {key: PolicyMissing.unavailable}
@@ -172,7 +171,7 @@ async def test_an_address_where_nobody_listens_is_unavailable(tmp_path: Path) ->
 async def test_an_answer_that_is_no_list_of_results_is_unavailable(body: bytes) -> None:
     transport = httpx2.MockTransport(lambda request: httpx2.Response(200, content=body))
     async with httpx2.AsyncClient(base_url="http://policies.example", transport=transport) as client:
-        book = HttpPolicyBook(client, TERMS, Breaker(lambda: 0.0), lambda: NOW)
+        book = HttpPolicyBook(client, TERMS, a_breaker(lambda: 0.0), lambda: NOW)
         key = PolicyKey("FL-000001", LOSS_AT)
 
         assert await book.get_many([key], 2.0) == {key: PolicyMissing.unavailable}
@@ -182,9 +181,9 @@ async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("services.assessment.adapters.policy_book_http.ANSWER_BYTES_MAX", 10_000)
     transport = httpx2.MockTransport(lambda request: httpx2.Response(200, content=b" " * 20_000))
     async with httpx2.AsyncClient(base_url="http://policies.example", transport=transport) as client:
-        breaker = Breaker(lambda: 0.0, failures_max=1)
+        breaker = a_breaker(lambda: 0.0, failures_max=1)
         book = HttpPolicyBook(client, TERMS, breaker, lambda: NOW)
         key = PolicyKey("FL-000001", LOSS_AT)
 
         assert await book.get_many([key], 2.0) == {key: PolicyMissing.unavailable}
-        assert breaker.circuit is Circuit.open
+        assert breaker.admit() == 2.0

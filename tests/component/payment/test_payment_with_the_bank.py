@@ -29,7 +29,7 @@ async def a_house_with_a_bank(folder: Path, *faults: dict[str, Any]) -> AsyncIte
     clock = SteppedClock()
     async with serve(folder, seed=3) as address, httpx2.AsyncClient(base_url=address, timeout=0.25) as client:
         assert (await client.post("/faults", json={"faults": list(faults)})).status_code == 200
-        house = PaymentHouse(PaymentGatewayHttp(client, clock.monotonic_ns), clock)
+        house = PaymentHouse(PaymentGatewayHttp(client, clock.monotonic), clock)
         await house.restart()
         yield house, address
         await house.engine.stop()
@@ -98,14 +98,14 @@ async def test_a_bank_that_restarts_is_asked_again_and_pays_nothing_twice(tmp_pa
     clock = SteppedClock()
     async with serve(tmp_path) as address, httpx2.AsyncClient(base_url=address, timeout=0.25) as client:
         await client.post("/faults", json={"mode": "error500_after"})
-        house = PaymentHouse(PaymentGatewayHttp(client, clock.monotonic_ns), clock)
+        house = PaymentHouse(PaymentGatewayHttp(client, clock.monotonic), clock)
         await house.restart()
         await house.report_and_approve(CLAIMS)
         await house.engine.run_dry()
         await house.dispatcher.step(house.stage.effects[0])
         port = int(address.rpartition(":")[2])
     async with serve(tmp_path, port), client_of(address) as client:
-        house.gateway = PaymentGatewayHttp(client, clock.monotonic_ns)
+        house.gateway = PaymentGatewayHttp(client, clock.monotonic)
         await house.restart()
 
         await house.settle()

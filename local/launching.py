@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hosting.settings import load_settings
 from local import ports, processes
 from local.home import ROOT, Home
 from local.settings import LocalSettings
 from local.system import ProcessSpec
+from services.notify.settings import NotifySettings
 
 _NOT_HANDED_ON = frozenset({"CLAIMFLOW_POSTGRES", "CLAIMFLOW_POSTGRES_PASSWORD_FILE"})
 
@@ -84,6 +86,12 @@ def plan_launches(
             )
         )
     return launches
+
+
+def mail_channel(launches: Iterable[Launch]) -> str:
+    """Whether notify sends mail: on or off as its settings say, unknown when it is not among these processes."""
+    notify = next((launch for launch in launches if launch.name == "notify"), None)
+    return "unknown" if notify is None else load_settings(NotifySettings, "notify", notify.environment).mail
 
 
 def _python(environment: Mapping[str, str]) -> dict[str, str]:

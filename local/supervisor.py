@@ -21,7 +21,7 @@ from local.child import Child, Say
 from local.database import EmbeddedDatabase, PostgresServer
 from local.errors import LocalError
 from local.home import Home
-from local.launching import Launch, plan_launches, plan_ports
+from local.launching import Launch, mail_channel, plan_launches, plan_ports
 from local.providers import Broker, Database, choose_broker, choose_database
 from local.settings import LocalSettings
 from local.system import DATABASES, PROCESSES
@@ -192,7 +192,11 @@ class Supervisor:
             "kafka": self._broker.bootstrap,
             "postgres": f"{self._server.host}:{self._server.port}",
             "urls": {launch.name: launch.url for launch in self._launches},
-            "settings": {"engine": self._settings.engine, "partitions": str(self._settings.partitions)},
+            "settings": {
+                "engine": self._settings.engine,
+                "partitions": str(self._settings.partitions),
+                "mail": mail_channel(self._launches),
+            },
         }
         running.write_json(self._home.run / running.SECRETS_FILE, self._secrets, private=True)
         running.write_json(self._home.run / running.SYSTEM_FILE, content)

@@ -82,8 +82,8 @@ async def carry(running: Running, wish: Wish, bars: Bars) -> Run:
         acknowledged=len(sender.sent.ack_seconds),
         seconds=seconds,
         cpu_seconds=spent,
-        engine=running.settings.get("engine", "faust"),
-        mail=running.settings.get("mail", "on"),
+        engine=running.settings["engine"],
+        mail=running.settings["mail"],
         verdict=await verify(running),
     )
 

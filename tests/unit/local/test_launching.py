@@ -11,7 +11,7 @@ from hosting.settings import load_settings
 from local.configuration import hidden, settings_models, show
 from local.errors import LocalError
 from local.home import Home
-from local.launching import Launch, plan_launches, plan_ports
+from local.launching import Launch, mail_channel, plan_launches, plan_ports
 from local.ports import kept_port
 from local.settings import LocalSettings
 from local.system import DATABASES, PROCESSES
@@ -108,3 +108,23 @@ def test_settings_are_shown_with_their_origin_and_without_secrets() -> None:
     assert rows["CLAIMFLOW_PAYMENT_DATABASE"].origin == "supplied"
     assert not any("hunter2" in row.value for row in rows.values())
     assert hidden("CLAIMFLOW_POSTGRES", "postgresql://app:hunter2@db") == "postgresql://app:(hidden)@db"
+
+
+@pytest.mark.parametrize(
+    ("environment", "without", "said"),
+    [({}, "", "on"), ({"CLAIMFLOW_NOTIFY_MAIL": "off"}, "", "off"), ({}, "notify", "unknown")],
+)
+def test_whether_mail_is_sent_is_what_notify_was_started_with(
+    tmp_path: Path, environment: dict[str, str], without: str, said: str
+) -> None:
+    planned = launches(Home(tmp_path), environment, without)
+
+    assert mail_channel(planned.values()) == said
+
+
+def test_a_setting_in_a_file_says_whether_mail_is_sent_too(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("off\n")
+
+    planned = launches(Home(tmp_path), {"CLAIMFLOW_NOTIFY_MAIL_FILE": str(tmp_path / "mail")})
+
+    assert mail_channel(planned.values()) == "off"

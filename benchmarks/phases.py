@@ -31,7 +31,6 @@ from local.replay.evidence import claim_topics
 from local.replay.following import Follower, Story
 from local.running import Running
 from messaging.kafka_client.reading import KafkaTail
-from messaging.kafka_client.settings import KafkaSettings
 
 LOOK_SECONDS = 0.25
 PREPARE_SECONDS_MAX = 120.0
@@ -90,7 +89,7 @@ async def run_phase(loaded: Loaded, name: str, mode: Literal["bulk", "single"], 
     """The phase's figures; CannotStartError (75) when claims stop moving."""
     async with _generator(loaded, mode, count, rate) as generator:
         await generator.ready()
-        follower = Follower(KafkaTail(claim_topics(), KafkaSettings(loaded.running.kafka, client_id="bench"), True))
+        follower = Follower(KafkaTail(claim_topics(), loaded.running.kafka_settings("bench"), True))
         follower.expect(generator.claim_ids)
         async with _following(follower):
             watch = _Watch(loaded, follower)

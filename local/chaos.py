@@ -29,7 +29,6 @@ from local.replay.sending import Sender
 from local.running import Running
 from local.system import PROCESSES
 from messaging.kafka_client.reading import KafkaTail
-from messaging.kafka_client.settings import KafkaSettings
 
 SERVICES = tuple(spec.name for spec in PROCESSES if spec.kind == "service")
 BACK_SECONDS_MAX = 120.0
@@ -113,9 +112,9 @@ class Storm:
 
 async def storm(running: Running, rows: Sequence[Row], plan: Plan, bars: Bars, say: Callable[[str], None]) -> Storm:
     """Carries the rows while the blows fall, drains and verifies; CannotStartError (75) when something stays down."""
-    found = Storm(running.settings.get("engine", "faust"), plan.seed, len(rows))
+    found = Storm(running.settings["engine"], plan.seed, len(rows))
     begun, before = time.monotonic(), _restarts(running)
-    follower = Follower(KafkaTail(claim_topics(), KafkaSettings(running.kafka, client_id="chaos"), only_new=True))
+    follower = Follower(KafkaTail(claim_topics(), running.kafka_settings("chaos"), only_new=True))
     run_id = f"chaos-{plan.seed}-{uuid4().hex[:6]}"
     async with Sender(running.url("intake"), running.url("policy_system"), run_id, journal_folder(running)) as sender:
         follower.expect([sender.claim_id_of(row) for row in rows])

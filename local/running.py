@@ -1,7 +1,7 @@
 """What runs now, for commands, `down` and tests: read from var/run, where the supervisor keeps it.
 
 running = find(Home.of(os.environ))        None when nothing runs
-running.url("ops"), running.pid("payment"), running.kafka, running.database("payment")"""
+running.url("ops"), running.pid("payment"), running.kafka_settings("verify"), running.database("payment")"""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from typing import Any
 from local import processes
 from local.errors import LocalError
 from local.home import Home
+from messaging.kafka_client.settings import KafkaSettings
 
 SYSTEM_FILE, SECRETS_FILE = "system.json", "secrets.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One running system. Its database addresses hold passwords: never print them."""
+    """One running system. Its database addresses and its credentials for the broker hold passwords: never print them.
+
+    `settings`: engine, partitions, and mail (on, off, or unknown where notify runs elsewhere)."""
 
     home: Home
     supervisor_pid: int
@@ -42,6 +45,10 @@ class Running:
     def database(self, name: str) -> str:
         """Address of a service's database, postgresql+asyncpg://..., with its password."""
         return str(self._secrets["databases"][name])
+
+    def kafka_settings(self, client_id: str) -> KafkaSettings:
+        """How to reach the broker, with the credentials the services were given."""
+        return KafkaSettings(self.kafka, **self._secrets["broker_login"], client_id=client_id)
 
     @property
     def master_key_file(self) -> Path:

@@ -97,7 +97,12 @@ class Supervisor:
         key_file = self._settings.master_key_file or self._home.master_key
         make_master_key(key_file)
         migrate_keys(self._settings.keys_database or databases["keys"])
-        self._secrets = {"databases": databases, "master_key_file": str(key_file)}
+        password = self._settings.kafka_password
+        login = {
+            "username": self._settings.kafka_username,
+            "password": password.get_secret_value() if password is not None else None,
+        }
+        self._secrets = {"databases": databases, "master_key_file": str(key_file), "broker_login": login}
         return databases
 
     def _shared(self, databases: Mapping[str, str]) -> dict[str, str]:

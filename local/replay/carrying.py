@@ -32,7 +32,6 @@ from local.replay.report import Run
 from local.replay.sending import Sender
 from local.running import Running
 from messaging.kafka_client.reading import KafkaTail
-from messaging.kafka_client.settings import KafkaSettings
 from simulators.bank import record as bank_record
 from simulators.mail import record as mail_record
 
@@ -60,7 +59,7 @@ class Wish:
 async def carry(running: Running, wish: Wish, bars: Bars) -> Run:
     """One whole replay; CannotStartError (75) when claims stop moving for three minutes."""
     run_id = wish.run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
-    kafka = KafkaSettings(running.kafka, client_id="replay")
+    kafka = running.kafka_settings("replay")
     follower = Follower(KafkaTail(claim_topics(), kafka, only_new=True))
     async with Sender(running.url("intake"), running.url("policy_system"), run_id, journal_folder(running)) as sender:
         claim_ids = [sender.claim_id_of(row) for row in wish.rows]
@@ -96,7 +95,7 @@ async def verify(running: Running) -> Verdict:
 async def gather(running: Running) -> Evidence:
     """Everything from outside the services; the log to the ends there are now."""
     evidence = Evidence(acknowledged=dict(read_acknowledged(journal_folder(running))))
-    kafka = KafkaSettings(running.kafka, client_id="verify")
+    kafka = running.kafka_settings("verify")
     async for record in read_log(KafkaTail(claim_topics(), kafka)):
         take_event(evidence, record)
     async for record in read_log(KafkaTail(other_topics(), kafka)):

@@ -56,6 +56,8 @@ def test_every_process_is_ready_and_private(system: Running) -> None:
     assert [name for name, url in system.urls.items() if not ready(url)] == []
     assert (system.home.run / running.SECRETS_FILE).stat().st_mode & 0o077 == 0
     assert system.master_key_file.stat().st_mode & 0o077 == 0
+    assert (system.settings["engine"], system.settings["mail"]) == ("faust", "on")
+    assert system.kafka_settings("test").username is None
 
 
 def test_topics_are_as_the_registry_says(home: Path, system: Running) -> None:

@@ -20,6 +20,7 @@ POINTS: frozenset[str] = frozenset(
     bank.send bank.replied
     channel.send channel.accepted
     view.commit click.recorded click.published click.marked control.send control.sent
+    erase.audited erase.destroyed unmask.audited
     """.split()
 )
 

@@ -149,6 +149,7 @@ class World:
         self.log = MemoryLog(PARTITIONS, self.clock)
         self.sealer, ring = _sealer()
         self.ring: KeyRing = ring
+        self._ids = _ids()
         self._sequences: dict[tuple[ClaimId, str], int] = {}
 
     @property
@@ -178,10 +179,9 @@ class World:
         watcher = Watcher(self.log.tail(STATUS_TOPICS), self.log.tail(LETTER_TOPICS), self.clock)
         await watcher.start()
         persons = KeyRingPersons(self.ring, self.sealer)
-        ids = _ids()
         ops = make_ops(
             self.store, self.views(), self.desk(), self.people, persons, recorder, publisher, wire, watcher,
-            self.clock, ids,
+            self.clock, self._ids,
         )  # fmt: skip
         app = create_app(ops, lambda: OK, lambda: OK)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)

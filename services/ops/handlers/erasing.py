@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from messaging import crash_points
 from messaging.ports import Clock, Store
 from schemas.ids import ClaimId, SubjectId
 from schemas.party import Party
@@ -42,13 +43,16 @@ class PersonDesk:
         return row.sealed.subject_id
 
     async def erase(self, subject_id: SubjectId, claim_id: ClaimId | None, staff: Staff, reason: str) -> Destroyed:
-        """Destroys the person's key for good. Safe to repeat."""
+        """Destroys the person's key for good. Cut short anywhere, the same order again completes it; each try is kept."""
         persons = self._needed()
         now = self._clock.now()
         row = AuditRow(self._new_id(), "erase", claim_id, subject_id, staff.id, reason, now)
         async with self._store.begin() as tx:
             await self._desk.add_audit(tx, [row])
-        return await persons.erase(subject_id, now)
+        crash_points.reach("erase.audited")
+        destroyed = await persons.erase(subject_id, now)
+        crash_points.reach("erase.destroyed")
+        return destroyed
 
     async def unmask(self, claim_id: ClaimId, staff: Staff, reason: str) -> list[OpenedParty]:
         """The parties of a claim in the clear; erased ones as the text that stands for them."""
@@ -61,6 +65,7 @@ class PersonDesk:
                 for row in rows
             ]
             await self._desk.add_audit(tx, audit)
+        crash_points.reach("unmask.audited")
         opened = await persons.open_each([row.sealed for row in rows])
         return [OpenedParty(row, shown) for row, shown in zip(rows, opened, strict=True)]
 

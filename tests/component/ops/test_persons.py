@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 
 from schemas.ids import SubjectId
 from tests.builders.events import a_claim_approved, a_claim_id, a_claim_registered, a_claim_reported, an_id
 from tests.builders.ops import Life, RingAway, World
+from tests.builders.stages import Crash, crash_at
 
 CLAIM = f"/v1/claims/{a_claim_id()}"
 ERASE = "/v1/persons:erase"
@@ -21,6 +23,10 @@ async def a_claim_of_two(world: World) -> tuple[SubjectId, SubjectId]:
     reporter, payee = await world.sealed("grace"), await world.sealed("henry")
     world.tell(a_claim_reported(reporter=reporter, payee=payee))
     return reporter.subject_id, payee.subject_id
+
+
+async def erase_the_reporter(life: Life) -> httpx2.Response:
+    return await life.post(ERASE, {"claim": str(a_claim_id()), "who": "reporter", "reason": "Asked."}, "pia")
 
 
 async def shown(life: Life) -> dict[str, str]:
@@ -67,6 +73,50 @@ async def test_without_a_payee_of_its_own_the_claims_payee_is_its_reporter(world
         answer = await life.post(ERASE, {"claim": str(a_claim_id()), "who": "payee", "reason": "Asked."}, "pia")
 
     assert answer.json()["subject_id"] == str(reporter.subject_id)
+
+
+async def test_a_kill_at_any_point_of_an_erasure_is_completed_by_the_same_command(world: World) -> None:
+    reporter, _ = await a_claim_of_two(world)
+    async with world.new_life() as life:
+        await life.follow()
+        with crash_at("*", 0) as passed:
+            whole = await erase_the_reporter(life)
+
+    assert (whole.json()["outcome"], passed) == ("destroyed", ["erase.audited", "erase.destroyed"])
+    for nth, point in enumerate(passed, start=1):
+        other = World()
+        await a_claim_of_two(other)
+        async with other.new_life() as life:
+            await life.follow()
+            with pytest.raises(Crash), crash_at("*", nth):
+                await erase_the_reporter(life)
+            left = await shown(life)
+        async with other.new_life() as life:
+            again = await erase_the_reporter(life)
+            after = await shown(life)
+        async with other.store.begin() as tx:
+            written = await other.desk().audit_of(tx, reporter, 10)
+        is_gone = point == "erase.destroyed"
+        assert left == {"reporter": "[erased]" if is_gone else "[sealed]", "payee": "[sealed]"}, point
+        assert (again.status_code, again.json()["outcome"]) == (200, "already_destroyed" if is_gone else "destroyed")
+        assert after == {"reporter": "[erased]", "payee": "[sealed]"}, point
+        # Each try is written down before anything is destroyed: none is ever gone without a name beside it.
+        assert [(row.action, row.person_id) for row in written] == [("erase", "pia")] * 2, point
+
+
+async def test_a_kill_before_a_party_is_opened_leaves_it_written_down(world: World) -> None:
+    reporter, _ = await a_claim_of_two(world)
+
+    async with world.new_life() as life:
+        await life.follow()
+        with pytest.raises(Crash), crash_at("unmask.audited"):
+            await life.get(f"{CLAIM}/parties?reason=Call", "pia")
+    async with world.new_life() as life:
+        again = await life.get(f"{CLAIM}/parties?reason=Call", "pia")
+
+    assert again.json()["parties"][0]["party"]["name"] == "Grace Example"
+    async with world.store.begin() as tx:
+        assert [row.action for row in await world.desk().audit_of(tx, reporter, 10)] == ["unmask"] * 2
 
 
 async def test_only_the_privacy_role_erases_and_only_unmask_opens(world: World) -> None:

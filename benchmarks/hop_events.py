@@ -15,7 +15,8 @@ from schemas.ids import ClaimId, KeyId, SubjectId, claim_id, claim_reference, ev
 from schemas.intake import ClaimReported, Place, ReportedLine
 from schemas.money import Money
 from schemas.party import SealedParty
-from schemas.policy import Coverage, Deductible, Operation, PolicySnapshot, PolicyStatus, Valuation
+from schemas.policy import PolicySnapshot, PolicyStatus
+from schemas.terms import Coverage, Deductible, Operation, Valuation
 from schemas.topics import topic_of
 
 READS, WRITES = "intake", "assessment"

@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 
 from schemas.event import Event
 from schemas.ids import DecisionId
-from schemas.model import Code, Instant, LongText, Model, Privacy, Sha256, ShortText
+from schemas.model import ClauseId, Code, Instant, LongText, Model, Privacy, Sha256, ShortText
 from schemas.money import ExactAmount, Money, NonNegativeMoney
 from schemas.policy import PolicySnapshot
+from schemas.terms import FactName
 
 
 class PolicyWaitReason(StrEnum):
@@ -37,6 +38,11 @@ class ReferralReason(StrEnum):
     currency_differs = "currency_differs"
     valuation_unknown = "valuation_unknown"
     operation_unknown = "operation_unknown"
+    fact_missing = "fact_missing"
+    fact_unreadable = "fact_unreadable"
+    fact_unknown = "fact_unknown"
+    clause_not_effective = "clause_not_effective"
+    denial_proposed = "denial_proposed"
     reduction_proposed = "reduction_proposed"
     payment_rejected = "payment_rejected"
     payment_held = "payment_held"
@@ -78,10 +84,31 @@ class Step(Model):
     """One operation as it ran; amounts are exact, in major units. Rounding happens once, after the last step."""
 
     op: Annotated[Code, Privacy.internal]
-    clause_id: Annotated[Code | None, Privacy.internal] = None
+    clause_id: Annotated[ClauseId | None, Privacy.internal] = None
     amount_in: Annotated[ExactAmount, Privacy.internal]
     amount_out: Annotated[ExactAmount, Privacy.internal]
     params: Annotated[dict[Code, ShortText] | None, Field(max_length=20), Privacy.internal] = None
+    reason: Annotated[Code | None, Privacy.internal] = None
+
+
+class Refusal(Model):
+    """A line the terms do not cover, as proposed to a person: the clause and the fact it would rest on."""
+
+    line_id: Annotated[Code, Privacy.internal]
+    reason: Annotated[Code, Privacy.internal]
+    clause_id: Annotated[ClauseId | None, Privacy.internal] = None
+    fact: Annotated[Annotated[str, Field(max_length=500)], Privacy.internal]
+
+
+class CoverageResult(Model):
+    """What one coverage's terms came to: exact and rounded, with its named figures (deductible_applied, holdback)."""
+
+    coverage_code: Annotated[Code, Privacy.internal]
+    exact: Annotated[ExactAmount, Privacy.internal]
+    payable: Annotated[NonNegativeMoney, Privacy.internal]
+    results: Annotated[Annotated[dict[FactName, ExactAmount], Field(max_length=30)] | None, Privacy.internal] = None
+    reasons: Annotated[Annotated[tuple[Code, ...], Field(max_length=20)] | None, Privacy.internal] = None
+    refusals: Annotated[Annotated[tuple[Refusal, ...], Field(max_length=100)] | None, Privacy.internal] = None
 
 
 class DecisionLine(Model):
@@ -119,6 +146,8 @@ class Decision(Model):
     rules: Annotated[tuple[Rule, ...], Field(max_length=100), Privacy.internal] = ()
     input_hash: Annotated[Sha256, Privacy.internal]
     override: Annotated[Override | None, Privacy.internal] = None
+    proposed: Annotated[DecisionKind | None, Privacy.internal] = None
+    coverages: Annotated[Annotated[tuple[CoverageResult, ...], Field(max_length=50)] | None, Privacy.internal] = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -213,7 +242,7 @@ class ClaimPartlyApproved(Event):
     reserves: Annotated[Reserves, Privacy.internal]
     person: Annotated[Person, Privacy.internal]
     reason: Annotated[LongText, Privacy.internal]
-    clause_id: Annotated[Code | None, Privacy.internal] = None
+    clause_id: Annotated[ClauseId | None, Privacy.internal] = None
     fact: Annotated[LongText | None, Privacy.internal] = None
 
     @model_validator(mode="after")
@@ -247,7 +276,7 @@ class ClaimDenied(Event):
 
     person: Annotated[Person, Privacy.internal]
     reason: Annotated[LongText, Privacy.internal]
-    clause_id: Annotated[Code, Privacy.internal]
+    clause_id: Annotated[ClauseId, Privacy.internal]
     fact: Annotated[LongText, Privacy.internal]
     appeal: Annotated[LongText, Privacy.internal]
     decision: Annotated[Decision | None, Privacy.internal] = None

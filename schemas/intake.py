@@ -11,6 +11,7 @@ from schemas.ids import REFERENCE_PATTERN
 from schemas.model import Code, CountryCode, Instant, Language, Model, PolicyNumber, Privacy, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.party import SealedParty
+from schemas.terms import Facts
 
 LINES_MAX = 100
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=20)]
@@ -31,13 +32,27 @@ class Place(Model):
 
 
 class ReportedLine(Model):
-    """What is asked under one coverage; `asked` is the damage at actual cash value, None if no amount was stated."""
+    """What is asked under one coverage; `asked` is the damage at actual cash value, None if no amount was stated.
+
+    `category` is what kind of thing or expense it is (jewelry, debris_removal), `item_id` the insured thing of the
+    policy, `facts` what else the terms ask about this line.
+    """
 
     line_id: Annotated[Code, Privacy.internal]
     coverage_code: Annotated[Code, Privacy.internal]
     asked: Annotated[NonNegativeMoney | None, Privacy.internal] = None
     insured_value: Annotated[NonNegativeMoney | None, Privacy.internal] = None
     replacement_cost: Annotated[NonNegativeMoney | None, Privacy.internal] = None
+    category: Annotated[Code | None, Privacy.internal] = None
+    item_id: Annotated[Code | None, Privacy.internal] = None
+    facts: Annotated[Facts | None, Privacy.internal] = None
+
+
+class OtherPolicy(Model):
+    """Another policy, of any insurer, that covers the same loss, and the most it pays."""
+
+    policy: Annotated[Code, Privacy.internal]
+    limit: Annotated[NonNegativeMoney, Privacy.internal]
 
 
 class ClaimReported(Event):
@@ -66,6 +81,10 @@ class ClaimReported(Event):
     channel: Annotated[Code, Privacy.internal]
     reported_at: Annotated[Instant, Privacy.internal]
     synthetic: Annotated[bool, Privacy.internal] = False
+    facts: Annotated[Facts | None, Privacy.internal] = None
+    other_policies: Annotated[
+        Annotated[tuple[OtherPolicy, ...], Field(min_length=1, max_length=20)] | None, Privacy.internal
+    ] = None
 
     @model_validator(mode="after")
     def _lines_are_distinct(self) -> Self:

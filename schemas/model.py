@@ -76,6 +76,11 @@ Instant = Annotated[datetime, _InstantSchema()]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", max_length=64)]
 """A name out of somebody's list (line, peril, clause, coverage): never a person's words."""
 
+ClauseId = Annotated[
+    str, Field(pattern=r"^[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff _.:,/()-]{0,63}$", max_length=64)
+]
+"""Where a text says it: `SFIP.VI`, `art. 8(2)2`."""
+
 PolicyNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._/-]{0,63}$", max_length=64)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 LongText = Annotated[str, Field(min_length=1, max_length=2000)]

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from schemas.assessment import Person
 from schemas.event import Event
 from schemas.ids import EventId, ReviewId
-from schemas.model import Code, Instant, LongText, Privacy
+from schemas.model import ClauseId, Instant, LongText, Privacy
 from schemas.money import PositiveMoney
 
 
@@ -31,7 +31,7 @@ class ReviewRecorded(Event):
     verdict: Annotated[Verdict, Privacy.internal]
     amount: Annotated[PositiveMoney | None, Privacy.internal] = None
     reason: Annotated[LongText | None, Privacy.internal] = None
-    clause_id: Annotated[Code | None, Privacy.internal] = None
+    clause_id: Annotated[ClauseId | None, Privacy.internal] = None
     fact: Annotated[LongText | None, Privacy.internal] = None
     person: Annotated[Person, Privacy.internal]
     recorded_at: Annotated[Instant, Privacy.internal]

@@ -1,11 +1,11 @@
-"""Policy terms as data: the version in force at the date of loss, kept on the claim and hashed.
+"""A policy version as data: in force at the date of loss, kept on the claim for good, hashed.
 
-Enough for flood (per coverage a limit, flat deductibles, a valuation, ordered operations); new terms are added as
-optional fields, absent ones do not enter the hash, so old snapshots keep theirs.
+The terms of its coverages are in `schemas.terms`. Absent ones do not enter the hash, so old snapshots keep theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Self
@@ -13,8 +13,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from schemas.ids import SubjectId
-from schemas.model import Code, Instant, Jurisdiction, Model, PolicyNumber, Privacy, ShortText, canonical_json
-from schemas.money import Currency, NonNegativeMoney
+from schemas.model import ClauseId, Code, Instant, Jurisdiction, Model, PolicyNumber, Privacy, canonical_json
+from schemas.money import Currency, Money
+from schemas.terms import Coverage
 
 
 class PolicyStatus(StrEnum):
@@ -25,60 +26,19 @@ class PolicyStatus(StrEnum):
     void = "void"
 
 
-class LimitBasis(StrEnum):
-    occurrence = "occurrence"
-    aggregate_annual = "aggregate_annual"
-    item = "item"
-    lifetime = "lifetime"
-    blanket = "blanket"
+class DisclosureEvidence(Model):
+    """Proof that a clause was pointed out and explained at sale (PRC Insurance Law art. 17)."""
 
-
-class Valuation(StrEnum):
-    """RCV: replacement cost value. ACV: actual cash value, RCV less depreciation."""
-
-    RCV = "RCV"
-    ACV = "ACV"
-
-
-class DeductibleKind(StrEnum):
-    flat = "flat"
-
-
-class DeductiblePer(StrEnum):
-    occurrence = "occurrence"
-    item = "item"
-    year = "year"
-
-
-class Deductible(Model):
-    kind: Annotated[DeductibleKind, Privacy.internal] = DeductibleKind.flat
-    amount: Annotated[NonNegativeMoney, Privacy.internal]
-    per: Annotated[DeductiblePer, Privacy.internal] = DeductiblePer.occurrence
-
-
-class Operation(Model):
-    """One step of the arithmetic of a coverage, run in the order given: order differs by form, so it is data."""
-
-    op: Annotated[Code, Privacy.internal]
-    clause_id: Annotated[Code | None, Privacy.internal] = None
-    params: Annotated[dict[Code, ShortText] | None, Field(max_length=20), Privacy.internal] = None
-
-
-class Coverage(Model):
-    """One promise of the policy. `code` as the form names it: building, contents."""
-
-    code: Annotated[Code, Privacy.internal]
-    clause_version: Annotated[Code, Privacy.internal]
-    limit: Annotated[NonNegativeMoney, Privacy.internal]
-    limit_basis: Annotated[LimitBasis, Privacy.internal] = LimitBasis.occurrence
-    deductibles: Annotated[tuple[Deductible, ...], Field(max_length=20), Privacy.internal] = ()
-    valuation: Annotated[Valuation | None, Privacy.internal] = None
-    insured_value: Annotated[NonNegativeMoney | None, Privacy.internal] = None
-    operations: Annotated[tuple[Operation, ...], Field(max_length=40), Privacy.internal] = ()
+    clause_id: Annotated[ClauseId, Privacy.internal]
+    method: Annotated[Code, Privacy.internal]
+    at: Annotated[Instant, Privacy.internal]
 
 
 class PolicySnapshot(Model):
-    """One version of a policy, in force from `effective_from` up to, but not at, `effective_to` (None: open end)."""
+    """One version of a policy, in force from `effective_from` up to, but not at, `effective_to` (None: open end).
+
+    `inception` is when the contract began, if that was before this version: policy years are counted from there.
+    """
 
     policy_number: Annotated[PolicyNumber, Privacy.internal]
     version_id: Annotated[Code, Privacy.internal]
@@ -92,6 +52,10 @@ class PolicySnapshot(Model):
     source_system: Annotated[Code, Privacy.internal]
     retrieved_at: Annotated[Instant, Privacy.internal]
     holder_subject: Annotated[SubjectId | None, Privacy.internal] = None
+    inception: Annotated[Instant | None, Privacy.internal] = None
+    disclosure_evidence: Annotated[
+        Annotated[tuple[DisclosureEvidence, ...], Field(max_length=200)] | None, Privacy.internal
+    ] = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -99,9 +63,7 @@ class PolicySnapshot(Model):
             raise ValueError("effective_to must be later than effective_from")
         if len({coverage.code for coverage in self.coverages}) != len(self.coverages):
             raise ValueError("each coverage code stands once")
-        amounts = [coverage.limit for coverage in self.coverages]
-        amounts += [coverage.insured_value for coverage in self.coverages if coverage.insured_value is not None]
-        amounts += [one.amount for coverage in self.coverages for one in coverage.deductibles]
+        amounts = [amount for coverage in self.coverages for amount in amounts_of(coverage)]
         if any(amount.currency != self.currency for amount in amounts):
             raise ValueError("all amounts are in the policy's currency")
         return self
@@ -118,3 +80,18 @@ class PolicySnapshot(Model):
         """SHA-256 over the canonical JSON of the terms, without `retrieved_at`: the same terms hash the same."""
         terms = self.model_dump(mode="json", exclude={"retrieved_at"}, exclude_none=True)
         return sha256(canonical_json(terms)).hexdigest()
+
+
+def amounts_of(coverage: Coverage) -> Iterator[Money]:
+    """Every amount of money the terms name."""
+    parts = (
+        *coverage.deductibles,
+        *(coverage.sublimits or ()),
+        *(coverage.aggregates or ()),
+        *(coverage.extensions or ()),
+        *(coverage.schedule or ()),
+        *(coverage.items or ()),
+    )
+    for part in (coverage, *parts):
+        yield from (value for value in vars(part).values() if isinstance(value, Money))
+    yield from (coverage.amounts or {}).values()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
@@ -26,14 +26,14 @@ from schemas.ids import ClaimId
 from schemas.intake import ReportedLine
 from schemas.money import Money
 from schemas.outcomes import Emit, Outcome
-from schemas.policy import Coverage, Deductible, Operation, Valuation
+from schemas.terms import Coverage, Deductible, Operation, Valuation
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.policy_book_memory import MemoryPolicyBook
 from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.adapters.rule_files import load_rules
 from services.assessment.app import assessment_stage
-from services.assessment.domain.claim import ClaimState
+from services.assessment.domain.claim import ClaimState, Report
 from services.assessment.domain.rules import AssessmentRules
 from services.assessment.ports import PolicyBook
 from tests.builders.events import REPORTED_AT, a_claim_id, an_id, on_the_wire
@@ -71,6 +71,20 @@ def an_asked_line(
 ) -> ReportedLine:
     amount = None if asked is None else Money.of_text(asked, currency)
     return ReportedLine(line_id=line_id or code, coverage_code=code, asked=amount)
+
+
+def a_loss(lines: Sequence[ReportedLine], **changes: Any) -> Report:
+    """A flood loss of the default policy, as a decision needs it."""
+    fields: dict[str, Any] = {
+        "policy_number": "FL-000001",
+        "line": "flood",
+        "loss_at": datetime(2012, 10, 29, 16, tzinfo=UTC),
+        "currency": "USD",
+        "lines": tuple(lines),
+        "loss_zone": "America/New_York",
+        "peril": "flood",
+    }
+    return Report(**fields | changes)
 
 
 def a_policy_row(number: str = "FL-000001", **changes: Any) -> dict[str, Any]:

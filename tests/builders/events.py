@@ -47,7 +47,8 @@ from schemas.money import Money
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.party import SealedParty
 from schemas.payment import PaymentConfirmed, PaymentInstructed, PaymentKind
-from schemas.policy import Coverage, Deductible, Operation, PolicySnapshot, PolicyStatus, Valuation
+from schemas.policy import PolicySnapshot, PolicyStatus
+from schemas.terms import Coverage, Deductible, Operation, Valuation
 
 BUILDERS = UUID("0b0e2a64-1d3f-5a57-8a51-0d5a3c1f0001")
 LOSS_AT = datetime(2012, 10, 29, 22, 30, tzinfo=UTC)

@@ -14,8 +14,9 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.money import Money, MoneyError
-from schemas.policy import Coverage, Deductible, PolicySnapshot, PolicyStatus, Valuation
-from services.assessment.adapters.policy_terms import PolicyTerms
+from schemas.policy import PolicySnapshot, PolicyStatus
+from schemas.terms import Coverage, Deductible, Valuation
+from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
 
 SOURCE_SYSTEM = "policy-system"
@@ -110,7 +111,7 @@ def snapshot_of(row: object, key: PolicyKey, terms: PolicyTerms, retrieved_at: d
     if read.status != "in_force":
         return PolicyMissing.not_in_force
     coverages = tuple(
-        _coverage(one, read.currency, terms.operations(read.line, one.code, read.effective_from))
+        _coverage(one, read.currency, terms.coverage(terms.form_of(read.line) or "", one.code, read.effective_from))
         for one in read.coverages
     )
     return PolicySnapshot(
@@ -128,16 +129,17 @@ def snapshot_of(row: object, key: PolicyKey, terms: PolicyTerms, retrieved_at: d
     )
 
 
-def _coverage(read: _CoverageRow, currency: str, operations: tuple[Any, ...]) -> Coverage:
-    return Coverage(
+def _coverage(read: _CoverageRow, currency: str, form: Coverage | None) -> Coverage:
+    """The form's coverage with the policy's own amounts; without a form it has no operations: a person looks at it."""
+    own = Coverage(
         code=read.code,
         clause_version=read.clause_version,
         limit=money_of(read.limit, currency),
         deductibles=(Deductible(amount=money_of(read.deductible, currency)),),
         valuation=VALUATIONS[read.valuation],
         insured_value=None if read.insured_value is None else money_of(read.insured_value, currency),
-        operations=operations,
     )
+    return own if form is None else filled(form, own)
 
 
 def money_of(amount: str, currency: str) -> Money:

@@ -1,106 +1,149 @@
-"""The order of operations of a coverage, from files: what the core policy system does not send."""
+"""The forms: what the contract's text says about each coverage, from reviewed files; the policy adds its amounts.
+
+A file holds the versions of one form, oldest first, without gaps. What is wrong is named by file, row and field, and
+nothing starts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from schemas.model import Code, Instant
-from schemas.policy import Operation
+from schemas.model import Code, Instant, ShortText, canonical_json
+from schemas.terms import Coverage
 from services.assessment.adapters.rule_files import in_order
 from services.assessment.adapters.yaml_files import FileModel, RuleFileError, read_yaml
-from services.assessment.domain.operations import OPERATIONS
+from services.assessment.domain.vocabulary import flaws
 from services.assessment.settings import TERMS_FOLDER
 
 FILES_MAX = 200
-
-
-class _OperationFile(FileModel):
-    op: Code
-    clause_id: Code | None = None
-
-    @model_validator(mode="after")
-    def _is_known(self) -> Self:
-        if self.op not in OPERATIONS:
-            raise ValueError(f"op is one of {', '.join(sorted(OPERATIONS))}")
-        return self
-
-
-class _CoverageFile(FileModel):
-    code: Code
-    operations: Annotated[tuple[_OperationFile, ...], Field(min_length=1, max_length=40)]
-
-    @model_validator(mode="after")
-    def _caps(self) -> Self:
-        if all(operation.op != "limit" for operation in self.operations):
-            raise ValueError("the operations of a coverage include its limit")
-        return self
+HASH_CHARACTERS = 12
 
 
 class _VersionFile(FileModel):
     version: Code
     effective_from: Instant
-    coverages: Annotated[tuple[_CoverageFile, ...], Field(min_length=1, max_length=100)]
+    effective_to: Instant | None = None
+    coverages: Annotated[tuple[Coverage, ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_version(cls, content: Any) -> Any:
+        """A coverage has the version of its text from the version it stands in, unless it says otherwise."""
+        if not isinstance(content, dict) or not isinstance(content.get("coverages"), list):
+            return content
+        version = content.get("version")
+        coverages = [
+            {"clause_version": version, **one} if isinstance(one, dict) else one for one in content["coverages"]
+        ]
+        return content | {"coverages": coverages}
 
     @model_validator(mode="after")
-    def _each_once(self) -> Self:
+    def _can_be_run(self) -> Self:
         if len({coverage.code for coverage in self.coverages}) != len(self.coverages):
             raise ValueError("each coverage stands once in coverages")
+        for row, coverage in enumerate(self.coverages, start=1):
+            flaw = next(flaws(coverage, whole=False), None)
+            if flaw is not None:
+                raise ValueError(f"coverages row {row}, {flaw.place}: {flaw.rule}")
         return self
 
 
-class _TermsFile(FileModel):
+class _FormFile(FileModel):
+    form: Code
     line: Code
+    title: ShortText
     versions: Annotated[tuple[_VersionFile, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _without_gaps(self) -> Self:
         in_order([one.version for one in self.versions], [one.effective_from for one in self.versions])
+        for one, following in zip(self.versions, self.versions[1:], strict=False):
+            if one.effective_to is not None and one.effective_to != following.effective_from:
+                raise ValueError("a version ends where the next one begins: no gap, no overlap")
         return self
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
+class FormVersion:
+    """One version of a form: `named` is what a coverage carries so that anybody finds the very text it ran by."""
+
+    form: str
+    line: str
+    version: str
     effective_from: datetime
-    operations: Mapping[str, tuple[Operation, ...]]
+    effective_to: datetime | None
+    coverages: Mapping[str, Coverage]
+    named: str
 
 
 class PolicyTerms:
-    """Operations by line, coverage and the beginning of the policy version."""
+    """Coverages by form (or by line of business, where a line has one form) and the time the policy began."""
 
-    def __init__(self, versions: Mapping[str, tuple[_Version, ...]]) -> None:
+    def __init__(self, versions: Mapping[str, tuple[FormVersion, ...]]) -> None:
         self._versions = versions
+        self._lines: dict[str, str] = {}
+        for form, held in versions.items():
+            # A line with several forms has no form of its own: the policy has to name the one it means.
+            line = held[0].line
+            self._lines[line] = "" if line in self._lines else form
 
-    def operations(self, line: str, coverage_code: str, policy_from: datetime) -> tuple[Operation, ...]:
-        """Empty where the terms are silent: such a coverage goes to a person."""
-        for version in reversed(self._versions.get(line, ())):
-            if version.effective_from <= policy_from:
-                return version.operations.get(coverage_code, ())
-        return ()
+    @property
+    def forms(self) -> Mapping[str, tuple[FormVersion, ...]]:
+        """Every form with its versions, oldest first."""
+        return self._versions
+
+    def form_of(self, line: str) -> str | None:
+        """The form of a line of business that has only one."""
+        return self._lines.get(line) or None
+
+    def coverage(self, form: str, code: str, policy_from: datetime, version: str | None = None) -> Coverage | None:
+        """The form's coverage as the policy that began then has it, or in the version named; None if there is none."""
+        for held in reversed(self._versions.get(form, ())):
+            if held.version == version if version is not None else _holds(held, policy_from):
+                return held.coverages.get(code)
+        return None
 
 
 def load_terms(folder: Path = TERMS_FOLDER) -> PolicyTerms:
-    """Every file of the folder, one line of business each; RuleFileError names file, row and field."""
+    """Every file of the folder, one form each; RuleFileError names file, row and field."""
     files = sorted(folder.glob("*.yaml"))
     if not files or len(files) > FILES_MAX:
         raise RuleFileError(folder, "", f"must hold 1 to {FILES_MAX} files of terms")
-    found: dict[str, tuple[_Version, ...]] = {}
+    found: dict[str, tuple[FormVersion, ...]] = {}
     for file in files:
-        read = read_yaml(file, _TermsFile)
-        if read.line in found:
-            raise RuleFileError(file, "line", "another file has the terms of this line")
-        found[read.line] = tuple(_version(one) for one in read.versions)
+        read = read_yaml(file, _FormFile)
+        if read.form in found:
+            raise RuleFileError(file, "form", "another file has the terms of this form")
+        found[read.form] = tuple(_version(read, one) for one in read.versions)
     return PolicyTerms(found)
 
 
-def _version(read: _VersionFile) -> _Version:
-    operations = {
-        coverage.code: tuple(Operation(op=one.op, clause_id=one.clause_id) for one in coverage.operations)
-        for coverage in read.coverages
-    }
-    return _Version(read.effective_from, operations)
+def filled(form: Coverage, own: Coverage) -> Coverage:
+    """The form's coverage with everything the policy itself says about it put in its place."""
+    return form.model_copy(update={name: getattr(own, name) for name in own.model_fields_set if name != "form"})
+
+
+def _holds(held: FormVersion, at: datetime) -> bool:
+    return held.effective_from <= at and (held.effective_to is None or at < held.effective_to)
+
+
+def _version(file: _FormFile, read: _VersionFile) -> FormVersion:
+    content = [one.model_dump(mode="json", exclude_none=True) for one in read.coverages]
+    digest = sha256(canonical_json({"coverages": content})).hexdigest()[:HASH_CHARACTERS]
+    named = f"{file.form}:{read.version}:{digest}"
+    return FormVersion(
+        form=file.form,
+        line=file.line,
+        version=read.version,
+        effective_from=read.effective_from,
+        effective_to=read.effective_to,
+        coverages={one.code: one.model_copy(update={"form": named}) for one in read.coverages},
+        named=named,
+    )

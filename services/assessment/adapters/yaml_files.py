@@ -63,7 +63,7 @@ def read_yaml(file: Path, model: type[Wanted]) -> Wanted:
     except (yaml.YAMLError, ValueError, RecursionError):
         raise RuleFileError(file, "", "is not YAML") from None
     try:
-        return model.model_validate(content, strict=False)
+        return model.model_validate(content, strict=False, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         said = first["msg"].removeprefix("Value error, ")

@@ -26,10 +26,11 @@ from schemas.assessment import (
 )
 from schemas.event import Event
 from schemas.ids import ClaimId, EventId, PaymentId
-from schemas.intake import ClaimReported, ReportedLine
+from schemas.intake import ClaimReported, OtherPolicy, ReportedLine
 from schemas.money import Money
 from schemas.payment import PaymentConfirmed
 from schemas.policy import PolicySnapshot
+from schemas.terms import Facts
 
 
 class Status(StrEnum):
@@ -51,13 +52,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What of the report a decision needs."""
+    """What of the report a decision needs. What has a default was not kept by earlier releases."""
 
     policy_number: str
     line: str
     loss_at: datetime
     currency: str
     lines: tuple[ReportedLine, ...]
+    loss_zone: str = "UTC"
+    peril: str = "unknown"
+    cause_code: str | None = None
+    reported_at: datetime | None = None
+    facts: Facts | None = None
+    other_policies: tuple[OtherPolicy, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,19 @@ def fold(state: ClaimState, event: Event, event_id: UUID) -> ClaimState:
 
 
 def _report(event: ClaimReported) -> Report:
-    return Report(event.policy_number, event.line, event.loss_at, event.currency, event.lines)
+    return Report(
+        policy_number=event.policy_number,
+        line=event.line,
+        loss_at=event.loss_at,
+        currency=event.currency,
+        lines=event.lines,
+        loss_zone=event.loss_zone,
+        peril=event.peril,
+        cause_code=event.cause_code,
+        reported_at=event.reported_at,
+        facts=event.facts,
+        other_policies=event.other_policies,
+    )
 
 
 def _referred(state: ClaimState, event: ClaimReferred) -> Status:

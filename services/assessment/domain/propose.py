@@ -15,8 +15,9 @@ from schemas.ids import DecisionId
 from schemas.intake import ReportedLine
 from schemas.model import canonical_json
 from schemas.money import Money
-from schemas.policy import Coverage, PolicySnapshot, PolicyStatus
-from services.assessment.domain.adjudicate import adjudicate, in_order
+from schemas.policy import PolicySnapshot, PolicyStatus
+from schemas.terms import Coverage
+from services.assessment.domain.adjudicate import adjudicate, in_order, unknown_facts
 from services.assessment.domain.claim import Report
 from services.assessment.domain.rules import RulesVersion
 
@@ -39,8 +40,14 @@ def propose(
     wrong = _not_computable(report, policy)
     if wrong:
         return Proposal(None, wrong)
-    found = adjudicate(report.lines, policy)
+    found = adjudicate(report, policy)
     reasons = list(found.questions)
+    if unknown_facts(report, policy):
+        reasons.append(ReferralReason.fact_unknown)
+    if found.kind is DecisionKind.deny:
+        reasons.append(ReferralReason.denial_proposed)
+    elif found.kind is DecisionKind.partial:
+        reasons.append(ReferralReason.reduction_proposed)
     if not found.computed:
         reasons.append(ReferralReason.nothing_payable)
     elif found.computed > rules.of_line(report.line).automatic_limit(found.computed.currency):
@@ -53,6 +60,8 @@ def propose(
         lines=found.lines,
         rules=(rule, *_clauses(found.lines, policy)),
         input_hash=input_hash(report, snapshot_hash, rule),
+        proposed=None if found.kind is DecisionKind.pay else found.kind,
+        coverages=found.coverages or None,
     )
     return Proposal(decision, in_order(reasons))
 
@@ -122,10 +131,15 @@ def reserves_of(decision: Decision, policy: PolicySnapshot, report: Report) -> t
 
 
 def _raised(decision: Decision, policy: PolicySnapshot, report: Report, computed: dict[str, Money]) -> dict[str, Money]:
+    """What an override adds goes where there is room; a coverage without a limit takes it all."""
     zero, covered = Money.zero(policy.currency), claimed(report, policy)
-    room = [max(0, (one.limit - computed.get(one.code, zero)).amount_minor) for one in covered]
-    extra = (decision.payable - decision.computed).allocate(room)
-    return {one.code: computed.get(one.code, zero) + part for one, part in zip(covered, extra, strict=True)}
+    extra = decision.payable - decision.computed
+    for one in covered:
+        if most_of(one) is None:
+            return computed | {one.code: computed.get(one.code, zero) + extra}
+    room = [max(0, ((most_of(one) or zero) - computed.get(one.code, zero)).amount_minor) for one in covered]
+    parts = extra.allocate(room)
+    return {one.code: computed.get(one.code, zero) + part for one, part in zip(covered, parts, strict=True)}
 
 
 def claimed(report: Report, policy: PolicySnapshot) -> list[Coverage]:
@@ -134,6 +148,19 @@ def claimed(report: Report, policy: PolicySnapshot) -> list[Coverage]:
     return [one for one in policy.coverages if one.code in asked] or list(policy.coverages)
 
 
-def limits_total(report: Report, policy: PolicySnapshot) -> Money:
-    """The most the claimed coverages can pay together."""
-    return Money.total((one.limit for one in claimed(report, policy)), policy.currency)
+def most_of(coverage: Coverage) -> Money | None:
+    """The most a coverage can pay for one loss, with what its extensions pay on top; None if it has no limit."""
+    if coverage.limit is None:
+        return None
+    most = coverage.limit
+    for one in coverage.extensions or ():
+        most = most + coverage.limit if one.expense else most
+        most = most if one.additional_limit is None else most + one.additional_limit
+    return most
+
+
+def limits_total(report: Report, policy: PolicySnapshot) -> Money | None:
+    """The most the claimed coverages can pay together; None if one of them has no limit."""
+    most = [most_of(one) for one in claimed(report, policy)]
+    known = [amount for amount in most if amount is not None]
+    return Money.total(known, policy.currency) if len(known) == len(most) else None

@@ -104,7 +104,8 @@ def _approve_amount(
         raise ValueError("a claim with a policy has its report and its snapshot's hash")
     if amount.currency != policy.currency:
         return _refer_again(state, referral, (ReferralReason.currency_differs,), version, cause_id)
-    if amount > limits_total(state.report, policy):
+    most = limits_total(state.report, policy)
+    if most is not None and amount > most:
         return _refer_again(state, referral, (ReferralReason.above_coverage_limits,), version, cause_id)
     zero = Money.zero(policy.currency)
     rule = rules.named(version)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.money import Money
-from schemas.policy import PolicySnapshot, Valuation
+from schemas.policy import PolicySnapshot
+from schemas.terms import Valuation
 from services.assessment.adapters.policy_rows import finding_of, money_of
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
 from tests.builders.assessment import NOW, TERMS, a_coverage_row, a_policy_row

@@ -89,18 +89,26 @@ def test_the_terms_that_are_shipped_load_and_are_silent_about_other_lines() -> N
     terms = load_terms()
 
     at = datetime(2012, 1, 1, tzinfo=UTC)
-    assert [one.op for one in terms.operations("flood", "building", at)] == ["deductible", "limit"]
-    assert terms.operations("home", "building", at) == ()
-    assert terms.operations("flood", "building", datetime(1899, 1, 1, tzinfo=UTC)) == ()
+    building = terms.coverage("nfip-dwelling", "building", at)
+    assert building is not None and building.form is not None
+    assert [one.op for one in building.operations] == ["deductible", "limit"]
+    assert building.form.startswith("nfip-dwelling:2026-01:")
+    assert terms.form_of("flood") == "nfip-dwelling"
+    assert terms.form_of("no-such-line") is None
+    assert terms.coverage("nfip-dwelling", "roof", at) is None
+    assert terms.coverage("nfip-dwelling", "building", datetime(1899, 1, 1, tzinfo=UTC)) is None
 
 
 @pytest.mark.parametrize(
     "old, new, said",
     [
-        ("op: deductible", "op: magic", "flood.yaml: versions row 1, coverages row 1, operations row 1"),
-        ("          - {op: limit, clause_id: SFIP.III.A}\n", "", "flood.yaml: versions row 1, coverages row 1"),
+        ("op: deductible", "op: magic", "flood.yaml: versions row 1: coverages row 1, operations row 1: op is one of"),
+        ("          - {op: limit, clause_id: SFIP.III.A}\n", "", "versions row 1: coverages row 1, operations: must include"),
         ("code: contents", "code: building", "flood.yaml: versions row 1: each coverage stands once"),
-        ("line: flood", "line: flood\nform: dwelling", "flood.yaml: form"),
+        ("line: flood", "line: flood\nlimits: none", "flood.yaml: limits"),
+        ("op: deductible", "op: deductible, of: 'term:limit'", "operations row 1: deductible takes no of"),
+        ("op: limit,", "op: subtract,", "operations row 2: subtract needs of"),
+        ("op: limit,", "op: limit, of: 'fact:worth',", "operations row 2: the fact worth is not declared"),
     ],
 )
 def test_a_wrong_term_is_named_by_file_row_and_field(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -112,10 +120,10 @@ def test_a_wrong_term_is_named_by_file_row_and_field(tmp_path: Path, old: str, n
     assert said in str(refused.value)
 
 
-def test_two_files_of_one_line_are_refused(tmp_path: Path) -> None:
+def test_two_files_of_one_form_are_refused(tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(TERMS_TEXT, encoding="utf-8")
 
-    with pytest.raises(RuleFileError, match="another file has the terms of this line"):
+    with pytest.raises(RuleFileError, match="another file has the terms of this form"):
         terms_of(tmp_path, TERMS_TEXT)
 
 

@@ -1,0 +1,131 @@
+"""Whether the terms cover the loss at all. What they do not cover is proposed as a refusal: a person has to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schemas.policy import PolicyStatus
+from schemas.terms import Operation
+from services.assessment.domain.conditions import hold
+from services.assessment.domain.facts import FactBook, FactError, Value, day_of, instant_of
+from services.assessment.domain.position import ZERO, Applied, Position, Stop, Terms
+
+OUTSIDE_PERIOD = "OUTSIDE_POLICY_PERIOD"
+NOT_IN_FORCE = "POLICY_NOT_IN_FORCE"
+WAITING = "WAITING_PERIOD"
+FREQUENCY = "FREQUENCY"
+COUNT = "COUNT_LIMIT"
+CLAUSE_NOT_EFFECTIVE = "CLAUSE_NOT_EFFECTIVE"
+
+
+def in_force(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """A loss outside the policy's period, its end not included, or under a policy that is not in force."""
+    policy = terms.policy
+    if not policy.in_force_at(terms.loss_at):
+        ends = policy.effective_to.isoformat() if policy.effective_to else "open end"
+        fact = f"loss at {terms.loss_at.isoformat()}, policy from {policy.effective_from.isoformat()} to {ends}"
+        return _stopped(position, operation.reason or OUTSIDE_PERIOD, operation.clause_id, fact, places)
+    if policy.status is not PolicyStatus.in_force:
+        return _stopped(position, NOT_IN_FORCE, operation.clause_id, f"policy is {policy.status.value}", places)
+    return Applied(position.amounts)
+
+
+def waiting(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """A loss before the waiting days have gone since the start."""
+    rule = terms.coverage.waiting
+    if rule is None:
+        raise FactError("waiting", "is not among the terms of the coverage", missing=True)
+    facts = terms.lines[places[0]].facts
+    clause = rule.clause_id or operation.clause_id
+    if not _effective(position, clause) or not hold(rule.when, facts):
+        return Applied(position.amounts, clause_id=clause)
+    if _earlier(facts, rule.at, rule.since, rule.days):
+        fact = f"{rule.at} {facts.find(rule.at)}, {rule.days} days from {rule.since} {facts.find(rule.since)}"
+        return _stopped(position, operation.reason or WAITING, clause, fact, places)
+    return Applied(position.amounts, clause_id=clause)
+
+
+def frequency(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Too soon after the last time (the last day counts as too soon), or more often than the terms allow."""
+    rule = terms.coverage.frequency
+    if rule is None:
+        raise FactError("frequency", "is not among the terms of the coverage", missing=True)
+    facts = terms.lines[places[0]].facts
+    clause = rule.clause_id or operation.clause_id
+    if not _effective(position, clause):
+        return Applied(position.amounts, clause_id=clause)
+    if rule.days is not None and facts.find(rule.previous) is not None:
+        previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
+        at = day_of(instant_of(rule.at, _known(facts, rule.at)))
+        if previous >= at - timedelta(days=rule.days):
+            fact = f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
+            return _stopped(position, operation.reason or FREQUENCY, clause, fact, places)
+    before = facts.figure(rule.count)
+    if rule.count_max is not None and before is not None and before >= rule.count_max:
+        return _stopped(position, COUNT, clause, f"{rule.count} {before}, at most {rule.count_max}", places)
+    return Applied(position.amounts, clause_id=clause)
+
+
+def exclusions(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Takes out the lines whose facts fulfil an exclusion; the first one that does is the one named."""
+    for exclusion in terms.coverage.exclusions or ():
+        if not _effective(position, exclusion.clause_id):
+            continue
+        taken = [place for place in places if hold(exclusion.when, terms.lines[place].facts)]
+        if taken:
+            facts = terms.lines[taken[0]].facts
+            said = ", ".join(f"{one.fact} {facts.find(one.fact)}" for one in exclusion.when)
+            fact = f"{said} (text {exclusion.text_version})"
+            return _stopped(position, exclusion.reason, exclusion.clause_id, fact, taken)
+    return Applied(position.amounts)
+
+
+def disclosure(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Clauses that take from the customer have no effect unless it is proved that they were pointed out at sale.
+
+    PRC Insurance Law art. 17; Interpretation (II) art. 9 counts deductibles, their rates and proportions among them.
+    """
+    shown = {one.clause_id for one in terms.policy.disclosure_evidence or ()}
+    coverage = terms.coverage
+    clauses: set[str | None] = {one.clause_id or _clause_of("deductible", terms) for one in coverage.deductibles}
+    clauses.update(one.clause_id for one in coverage.exclusions or ())
+    rules = {"waiting": coverage.waiting, "frequency": coverage.frequency, "proportion": coverage.coinsurance}
+    clauses.update(rule.clause_id or _clause_of(op, terms) for op, rule in rules.items() if rule is not None)
+    clauses.update(one.clause_id for one in coverage.operations if one.op in ("percent_cut", "member_coinsurance"))
+    without = frozenset(clauses - shown)
+    reason = CLAUSE_NOT_EFFECTIVE if without else None
+    return Applied(position.amounts, reason=reason, ineffective=without)
+
+
+def _clause_of(op: str, terms: Terms) -> str | None:
+    return next((one.clause_id for one in terms.coverage.operations if one.op == op), None)
+
+
+def _effective(position: Position, clause: str | None) -> bool:
+    return position.ineffective is None or clause not in position.ineffective
+
+
+def _earlier(facts: FactBook, at: str, since: str, days: int) -> bool:
+    """By the instant where both have a time of day, else by the day."""
+    one, start = instant_of(at, _known(facts, at)), instant_of(since, _known(facts, since))
+    if isinstance(one, datetime) and isinstance(start, datetime):
+        return one < start + timedelta(days=days)
+    return day_of(one) < day_of(start) + timedelta(days=days)
+
+
+def _known(facts: FactBook, name: str) -> Value:
+    found = facts.find(name)
+    if found is None:
+        raise FactError(name, "is needed by the terms and was not stated", missing=True)
+    return found
+
+
+def _stopped(position: Position, reason: str, clause: str | None, fact: str, places: Sequence[int]) -> Applied:
+    return Applied(
+        position.with_amounts(dict.fromkeys(places, ZERO)),
+        clause_id=clause,
+        reason=reason,
+        stop=Stop(reason, clause, fact[:500]),
+        stopped_places=tuple(places),
+    )

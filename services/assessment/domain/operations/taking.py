@@ -1,0 +1,235 @@
+"""What the terms take off a loss: what others paid, shares and percentages, the proportion, deductibles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from schemas.money import exact_text
+from schemas.terms import Deductible, DeductibleKind, DeductiblePer, Operation, Period, Selection, Sharing
+from services.assessment.domain.conditions import hold
+from services.assessment.domain.facts import FactError
+from services.assessment.domain.periods import period_of
+from services.assessment.domain.position import ONE, ZERO, Applied, Position, Terms, Use, spread, take_in_order
+
+BELOW_DEDUCTIBLE = "BELOW_DEDUCTIBLE"
+
+
+def subtract(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Less what was received from elsewhere: from each line its own where lines state it, else from all together."""
+    source = operation.of or ""
+    name = source.partition(":")[2]
+    if source.startswith("fact:") and any(terms.lines[place].facts.own(name) for place in places):
+        taken = {place: terms.figure(source, position, place) or ZERO for place in places}
+        changed = {place: max(ZERO, position.amounts[place] - taken[place]) for place in places}
+        whole = sum(taken.values(), ZERO)
+    else:
+        whole = terms.needed(source, position)
+        changed = spread(position, places, max(ZERO, position.total(places) - whole))
+    params = {"amount": exact_text(whole)} | ({"name": name} if name else {})
+    return Applied(position.with_amounts(changed), params=params, revalues=True)
+
+
+def share(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Times a part of the whole: the share of fault, the ratio the plan pays."""
+    rate = _rate(operation, position, terms)
+    changed = {place: position.amounts[place] * rate for place in places}
+    return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)} | _named(operation))
+
+
+def percent_cut(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Less a percentage; several rates are added up and taken at once."""
+    if not _effective(position, operation.clause_id):
+        return Applied(position.amounts)
+    rate = _rate(operation, position, terms)
+    changed = {place: position.amounts[place] * (ONE - rate) for place in places}
+    return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)} | _named(operation))
+
+
+def proportion(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """The loss in the proportion of the sum carried to the sum required, never more than the loss.
+
+    `at_least` is what is paid even so (homeowners: the actual cash value of the damage). Agreed value suspends it.
+    """
+    rule = terms.coverage.coinsurance
+    if rule is None:
+        raise FactError("coinsurance", "is not among the terms of the coverage", missing=True)
+    clause = rule.clause_id or operation.clause_id
+    if rule.agreed_value or not _effective(position, clause):
+        return Applied(position.amounts, clause_id=clause)
+    one = places[0] if len(places) == 1 else None
+    required = Fraction(rule.required_rate) * terms.needed(rule.value, position, one)
+    carried = terms.needed(rule.carried, position, one)
+    ratio = min(ONE, carried / required) if required else ONE
+    total = position.total(places) * ratio
+    least = None if operation.at_least is None else terms.figure(operation.at_least, position, one)
+    if least is not None:
+        total = max(total, least)
+    params = {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
+    return Applied(position.with_amounts(spread(position, places, total)), params=params, clause_id=clause)
+
+
+def member_coinsurance(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Less the percentage the member pays."""
+    if operation.of is None and terms.coverage.member_coinsurance is None:
+        raise FactError("member_coinsurance", "is not among the terms of the coverage", missing=True)
+    if not _effective(position, operation.clause_id):
+        return Applied(position.amounts)
+    own = terms.coverage.member_coinsurance
+    rate = Fraction(own) if operation.of is None and own is not None else _rate(operation, position, terms)
+    changed = {place: position.amounts[place] * (ONE - rate) for place in places}
+    member = position.base_total(places) - sum(changed.values(), ZERO)
+    return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)}, results={"member": member})
+
+
+def deductible(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
+    """Less what the policyholder bears: of the deductibles that apply, by the selection the terms make."""
+    kinds = operation.kinds
+    candidates = [one for one in terms.coverage.deductibles if kinds is None or one.kind in kinds]
+    if not candidates:
+        return Applied(position.amounts, params={"amount": "0"})
+    if any(one.per is DeductiblePer.item for one in candidates):
+        return _per_item(position, operation, terms, places, candidates)
+    chosen = _chosen(candidates, position, operation, terms, places)
+    return _borne(position, operation, terms, places, chosen)
+
+
+Chosen = list[tuple[Deductible, Fraction]]
+
+
+def _chosen(
+    candidates: Sequence[Deductible], position: Position, operation: Operation, terms: Terms, places: Sequence[int]
+) -> Chosen:
+    facts = terms.lines[places[0]].facts if len(places) == 1 else terms.facts
+    found = [
+        (one, _size(one, position, terms, places))
+        for one in candidates
+        if _effective(position, one.clause_id or operation.clause_id) and hold(one.when, facts)
+    ]
+    if len(found) < 2 or terms.coverage.selection in (None, Selection.sum):
+        return found
+    if terms.coverage.selection is Selection.first:
+        return found[:1]
+    largest = max(size for _, size in found)
+    return [next(one for one in found if one[1] == largest)]
+
+
+def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[int]) -> Fraction:
+    place = places[0] if len(places) == 1 else None
+    match one.kind:
+        case DeductibleKind.flat:
+            size = _whole(one, position, terms, place)
+        case DeductibleKind.annual:
+            least = ZERO if one.at_least is None else terms.needed(one.at_least, position, place)
+            size = max(_left(one, position, terms, place), least)
+        case DeductibleKind.pct_of_limit:
+            size = terms.needed(one.of or "term:limit", position, place)
+        case DeductibleKind.pct_of_value:
+            size = terms.needed(one.of or "fact:insured_value", position, place)
+        case DeductibleKind.pct_of_loss:
+            size = terms.needed(one.of, position, place) if one.of else position.base_total(places)
+        case DeductibleKind.rate:
+            size = position.total(places)
+    if one.rate is not None or one.rate_of is not None:
+        size *= Fraction(one.rate) if one.rate is not None else _part(one.rate_of or "", position, terms, place)
+    size = size if one.min is None else max(size, one.min.as_fraction())
+    return size if one.max is None else min(size, one.max.as_fraction())
+
+
+def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:
+    before, size = position.total(places), sum((part for _, part in chosen), ZERO)
+    taken = min(size, before)
+    if operation.share is Sharing.in_order:
+        changed = take_in_order(position, places, taken)
+    else:
+        changed = spread(position, places, before - taken)
+    return Applied(
+        position.with_amounts(changed),
+        params={"amount": exact_text(size)},
+        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
+        clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
+        reason=BELOW_DEDUCTIBLE if before and taken == before else None,
+        uses=_uses(chosen, taken, position, terms),
+    )
+
+
+def _per_item(
+    position: Position, operation: Operation, terms: Terms, places: Sequence[int], candidates: Sequence[Deductible]
+) -> Applied:
+    """Each item bears its own. Lines that name no item are items of their own."""
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        groups.setdefault(terms.lines[place].item_id or f"line {place}", []).append(place)
+    changed: dict[int, Fraction] = {}
+    taken, size = ZERO, ZERO
+    uses: list[Use] = []
+    clauses: set[str | None] = set()
+    for group in groups.values():
+        chosen = _chosen(candidates, position, operation, terms, group[:1] if len(group) == 1 else group)
+        part = sum((one for _, one in chosen), ZERO)
+        before = position.total(group)
+        changed |= spread(position, group, max(ZERO, before - part))
+        taken, size = taken + min(part, before), size + part
+        uses += _uses(chosen, min(part, before), position, terms)
+        clauses.update(one.clause_id for one, _ in chosen)
+    return Applied(
+        position.with_amounts(changed),
+        params={"amount": exact_text(size)},
+        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
+        clause_id=clauses.pop() if len(clauses) == 1 else None,
+        reason=BELOW_DEDUCTIBLE if taken and taken == position.total(places) else None,
+        uses=tuple(uses),
+    )
+
+
+def _uses(chosen: Chosen, taken: Fraction, position: Position, terms: Terms) -> tuple[Use, ...]:
+    """What of the yearly deductibles is used up by this loss: what was borne, as far as the year's still goes."""
+    return tuple(
+        Use(one.aggregate_id, _period(one, terms), used)
+        for one, _ in chosen
+        if one.aggregate_id is not None and (used := min(taken, _left(one, position, terms, None)))
+    )
+
+
+def _left(one: Deductible, position: Position, terms: Terms, place: int | None) -> Fraction:
+    used = terms.used(one.aggregate_id or "", _period(one, terms))
+    return max(ZERO, _whole(one, position, terms, place) - used)
+
+
+def _whole(one: Deductible, position: Position, terms: Terms, place: int | None) -> Fraction:
+    return one.amount.as_fraction() if one.amount is not None else terms.needed(one.of or "", position, place)
+
+
+def _period(one: Deductible, terms: Terms) -> str:
+    return period_of(one.period or Period.calendar_year, terms.policy, terms.loss_at, terms.loss_zone)
+
+
+def _rate(operation: Operation, position: Position, terms: Terms) -> Fraction:
+    """The part of the whole: from a source, or looked up in a table of the terms by a fact's code."""
+    source = operation.of or ""
+    name = source.partition(":")[2]
+    if operation.table is not None:
+        code = terms.facts.find(name)
+        if code is None:
+            raise FactError(name, "is needed by the terms and was not stated", missing=True)
+        rates = (terms.coverage.tables or {}).get(operation.table, {})
+        if not isinstance(code, str) or code not in rates:
+            raise FactError(name, f"is not in the table {operation.table} of the terms")
+        return Fraction(rates[code])
+    return _part(source, position, terms, None)
+
+
+def _part(source: str, position: Position, terms: Terms, place: int | None) -> Fraction:
+    rate = terms.needed(source, position, place)
+    if not 0 <= rate <= 1:
+        raise FactError(source.partition(":")[2] or "rate", "is not a part of the whole from 0 to 1")
+    return rate
+
+
+def _named(operation: Operation) -> dict[str, str]:
+    name = operation.name or (operation.of or "").partition(":")[2]
+    return {"name": name} if name else {}
+
+
+def _effective(position: Position, clause: str | None) -> bool:
+    return position.ineffective is None or clause not in position.ineffective

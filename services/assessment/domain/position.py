@@ -1,0 +1,175 @@
+"""What operations work on: the lines of one coverage, how far the arithmetic has come, and what one step makes of it.
+
+Amounts are exact fractions in major units. Nothing here is changed in place: a step answers with new amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from types import MappingProxyType
+
+from schemas.ids import ClaimId
+from schemas.intake import OtherPolicy
+from schemas.policy import PolicySnapshot
+from schemas.terms import Coverage, InsuredItem
+from services.assessment.domain.facts import FactBook, FactError
+
+ZERO = Fraction(0)
+ONE = Fraction(1)
+NO_RESULTS: Mapping[str, Fraction] = MappingProxyType({})
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One reported line as the terms see it. `extension` names the extension that takes it out of the main run."""
+
+    line_id: str
+    asked: Fraction | None
+    facts: FactBook
+    category: str | None = None
+    item: InsuredItem | None = None
+    item_id: str | None = None
+    extension: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a claim takes from a ledger that other claims share. `period` names the span it counts in."""
+
+    aggregate_id: str
+    period: str
+    amount: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The terms do not cover this at all: why, by which clause, on which fact. A person has to say so."""
+
+    reason: str
+    clause_id: str | None
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the arithmetic has come: an amount a line, what they were valued at, and the named results so far."""
+
+    amounts: tuple[Fraction, ...]
+    base: tuple[Fraction, ...]
+    results: Mapping[str, Fraction] = field(default_factory=lambda: NO_RESULTS)
+    ineffective: frozenset[str | None] | None = None
+
+    def total(self, places: Sequence[int]) -> Fraction:
+        return sum((self.amounts[place] for place in places), ZERO)
+
+    def base_total(self, places: Sequence[int]) -> Fraction:
+        return sum((self.base[place] for place in places), ZERO)
+
+    def with_amounts(self, changed: Mapping[int, Fraction]) -> tuple[Fraction, ...]:
+        """All amounts, those at the given places replaced."""
+        return tuple(changed.get(place, amount) for place, amount in enumerate(self.amounts))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one operation made of the position. `revalues`: what later percentages of the loss are taken from.
+
+    `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing.
+    """
+
+    amounts: tuple[Fraction, ...]
+    params: Mapping[str, str] = field(default_factory=lambda: NO_PARAMS)
+    results: Mapping[str, Fraction] = field(default_factory=lambda: NO_RESULTS)
+    clause_id: str | None = None
+    reason: str | None = None
+    reduction: bool = False
+    revalues: bool = False
+    stop: Stop | None = None
+    stopped_places: tuple[int, ...] | None = None
+    uses: tuple[Use, ...] = ()
+    ineffective: frozenset[str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What stands still while a coverage is run: its terms, the policy, the loss, and what others have used.
+
+    `used` answers how much of a ledger's period is gone; `as_if` runs the coverage again with other facts.
+    """
+
+    coverage: Coverage
+    policy: PolicySnapshot
+    lines: tuple[Line, ...]
+    facts: FactBook
+    loss_at: datetime
+    loss_zone: str
+    used: Callable[[str, str], Fraction]
+    as_if: Callable[[Mapping[str, bool]], Fraction]
+    other_policies: tuple[OtherPolicy, ...] = ()
+    claim_id: ClaimId | None = None
+
+    def figure(self, source: str, position: Position, place: int | None = None) -> Fraction | None:
+        """The figure a source names, None if it is a fact nobody stated. FactError if it names nothing of the terms."""
+        kind, _, name = source.partition(":")
+        if not name:
+            return Fraction(source)
+        if kind == "fact":
+            return (self.facts if place is None else self.lines[place].facts).figure(name)
+        if kind == "term":
+            return self.term(name)
+        if name in position.results:
+            return position.results[name]
+        raise FactError(name, "is no result of an earlier operation")
+
+    def needed(self, source: str, position: Position, place: int | None = None) -> Fraction:
+        """The same, but FactError if nobody stated it."""
+        found = self.figure(source, position, place)
+        if found is None:
+            raise FactError(source.partition(":")[2], "is needed by the terms and was not stated", missing=True)
+        return found
+
+    def term(self, name: str) -> Fraction:
+        """A figure of the coverage by name: its limit, insured value, or one of its own amounts and rates."""
+        coverage = self.coverage
+        if name == "limit" and coverage.limit is not None:
+            return coverage.limit.as_fraction()
+        if name == "insured_value" and coverage.insured_value is not None:
+            return coverage.insured_value.as_fraction()
+        if coverage.amounts and name in coverage.amounts:
+            return coverage.amounts[name].as_fraction()
+        if coverage.rates and name in coverage.rates:
+            return Fraction(coverage.rates[name])
+        raise FactError(name, "is not among the terms of the coverage", missing=True)
+
+
+def spread(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
+    """The new total over the lines in proportion to what each stood at; nothing stays nothing."""
+    before = position.total(places)
+    if not before:
+        return dict.fromkeys(places, ZERO)
+    if len(places) == 1:
+        return {places[0]: total}
+    return {place: total * position.amounts[place] / before for place in places}
+
+
+def take_in_order(position: Position, places: Sequence[int], taken: Fraction) -> dict[int, Fraction]:
+    """What is taken comes off the first line as far as it goes, then the next."""
+    left, changed = taken, {}
+    for place in places:
+        part = min(left, position.amounts[place])
+        changed[place] = position.amounts[place] - part
+        left -= part
+    return changed
+
+
+def keep_in_order(position: Position, places: Sequence[int], kept: Fraction) -> dict[int, Fraction]:
+    """What may be kept goes to the first line as far as it needs it, then to the next."""
+    left, changed = kept, {}
+    for place in places:
+        changed[place] = min(left, position.amounts[place])
+        left -= changed[place]
+    return changed

@@ -1,0 +1,175 @@
+"""The closed list of operations: how each runs, which of an operation's fields it takes, and what terms it needs.
+
+Which operations run, and in which order, is data on the coverage. What is not in this list is never guessed at: files
+of terms that use it are refused, and a snapshot that carries it goes to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from schemas.terms import Condition, Coverage, DeductibleKind, DeductiblePer, Operation
+from services.assessment.domain.operations import adding, capping, cover, taking, worth
+from services.assessment.domain.position import Applied, Position, Terms
+
+Run = Callable[[Position, Operation, Terms, Sequence[int]], Applied]
+COMMON = frozenset({"op", "clause_id", "when"})
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSpec:
+    """`takes` and `needs` name fields of an operation, `terms` fields of the coverage without which it cannot run.
+
+    `values`: it can say what a line is worth that states no amount. `caps`: it bounds what is paid. `sees_when`: it
+    looks at its own conditions instead of being left out where they do not hold.
+    """
+
+    run: Run
+    takes: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    terms: frozenset[str] = frozenset()
+    values: bool = False
+    caps: bool = False
+    sees_when: bool = False
+
+
+def _spec(run: Run, takes: str = "", needs: str = "", terms: str = "", **marks: bool) -> OperationSpec:
+    wanted = frozenset(needs.split())
+    return OperationSpec(run, frozenset(takes.split()) | wanted, wanted, frozenset(terms.split()), **marks)
+
+
+OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
+    {
+        "in_force": _spec(cover.in_force, "reason"),
+        "waiting": _spec(cover.waiting, "reason", terms="waiting"),
+        "frequency": _spec(cover.frequency, "reason", terms="frequency"),
+        "exclusions": _spec(cover.exclusions, terms="exclusions"),
+        "disclosure": _spec(cover.disclosure),
+        "value": _spec(worth.value, "of less times at_least at_most", values=True),
+        "advance": _spec(worth.advance, "less times at_least at_most due_days", needs="of", values=True),
+        "net": _spec(worth.net),
+        "adjust": _spec(worth.adjust, "reason", needs="of"),
+        "depreciate": _spec(worth.depreciate, terms="depreciation"),
+        "subtract": _spec(taking.subtract, needs="of"),
+        "share": _spec(taking.share, "table name", needs="of"),
+        "percent_cut": _spec(taking.percent_cut, "table name", needs="of"),
+        "proportion": _spec(taking.proportion, "at_least", terms="coinsurance"),
+        "deductible": _spec(taking.deductible, "kinds share"),
+        "member_coinsurance": _spec(taking.member_coinsurance, "of"),
+        "oop_max": _spec(capping.oop_max),
+        "sublimit": _spec(capping.sublimit, "share"),
+        "limit": _spec(capping.limit, "of less share", caps=True),
+        "unlimited": _spec(capping.unlimited, caps=True),
+        "aggregate": _spec(capping.aggregate, "share", terms="aggregates", caps=True),
+        "contribute": _spec(capping.contribute, terms="other_insurance limit", caps=True),
+        "step_schedule": _spec(capping.step_schedule, "of", terms="schedule", values=True, caps=True, sees_when=True),
+        "extension": _spec(adding.extension, needs="name", terms="extensions"),
+        "holdback": _spec(adding.holdback, needs="name", terms="depreciation"),
+        "subrogation": _spec(adding.subrogation),
+    }
+)
+
+_FIELDS = tuple(name for name in Operation.model_fields if name not in COMMON)
+_OF_LINES = frozenset({"insured_value", "replacement_cost", "asked", "category", "item_id", "coverage_code"})
+_OF_CLAIMS = frozenset(
+    "peril cause_code line jurisdiction loss_at reported_at effective_from effective_to inception".split()
+)
+KNOWN_FACTS = _OF_LINES | _OF_CLAIMS
+"""What every claim states by itself; every other fact is declared by the coverage that asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something in the terms that cannot be run: where (`operations row 2`) and the rule it breaks."""
+
+    place: str
+    rule: str
+
+
+def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
+    """Everything that keeps these terms from being run without guessing; nothing if they are whole.
+
+    `whole` False is for a form, whose amounts and rates the policy adds.
+    """
+    if not coverage.operations:
+        yield Flaw("operations", "must not be empty")
+    for row, operation in enumerate(coverage.operations, start=1):
+        yield from _flaws_of(operation, coverage, f"operations row {row}", whole)
+    capped = any(one.op in OPERATIONS and OPERATIONS[one.op].caps for one in coverage.operations)
+    if not capped and coverage.purpose is None:
+        names = ", ".join(name for name, spec in OPERATIONS.items() if spec.caps)
+        yield Flaw("operations", f"must include one of {names}")
+    for row, one in enumerate(coverage.deductibles, start=1):
+        if one.per is DeductiblePer.year and one.kind is not DeductibleKind.annual:
+            yield Flaw(f"deductibles row {row}", "a deductible per year is of the kind annual")
+    declared = set(coverage.facts or ()) | KNOWN_FACTS
+    for place, name in _facts_of(coverage):
+        if name not in declared:
+            yield Flaw(place, f"the fact {name} is not declared in facts")
+
+
+def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool) -> Iterator[Flaw]:
+    spec = OPERATIONS.get(operation.op)
+    if spec is None:
+        yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}")
+        return
+    for name in _FIELDS:
+        given = getattr(operation, name) is not None
+        if given and name not in spec.takes:
+            yield Flaw(place, f"{operation.op} takes no {name}")
+        if not given and name in spec.needs:
+            yield Flaw(place, f"{operation.op} needs {name}")
+    for name in sorted(spec.terms):
+        if whole and not getattr(coverage, name):
+            yield Flaw(place, f"{operation.op} needs {name} in the coverage")
+    if operation.op == "extension" and operation.name not in {one.name for one in coverage.extensions or ()}:
+        yield Flaw(place, "name is one of the coverage's extensions")
+    if operation.table is not None and operation.table not in (coverage.tables or {}):
+        yield Flaw(place, "table is one of the coverage's tables")
+
+
+def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
+    """Every fact the terms ask for, with the place that asks."""
+    for row, operation in enumerate(coverage.operations, start=1):
+        place = f"operations row {row}"
+        for source in (operation.of, operation.less, operation.times, operation.at_least, operation.at_most):
+            yield from _named(source, place)
+        yield from _tested(operation.when, place)
+        if operation.op == "holdback" and operation.name is not None:
+            yield place, operation.name
+    for row, deductible in enumerate(coverage.deductibles, start=1):
+        yield from _tested(deductible.when, f"deductibles row {row}")
+        for source in (deductible.of, deductible.rate_of, deductible.at_least):
+            yield from _named(source, f"deductibles row {row}")
+    for row, sublimit in enumerate(coverage.sublimits or (), start=1):
+        yield from _tested(sublimit.when, f"sublimits row {row}")
+    for row, exclusion in enumerate(coverage.exclusions or (), start=1):
+        yield from _tested(exclusion.when, f"exclusions row {row}")
+    if coverage.depreciation is not None:
+        for source in (coverage.depreciation.of, coverage.depreciation.age, coverage.depreciation.life):
+            yield from _named(source, "depreciation")
+    if coverage.coinsurance is not None:
+        yield from _named(coverage.coinsurance.value, "coinsurance")
+        yield from _named(coverage.coinsurance.carried, "coinsurance")
+    if coverage.waiting is not None:
+        yield from (("waiting", name) for name in (coverage.waiting.since, coverage.waiting.at))
+        yield from _tested(coverage.waiting.when, "waiting")
+    if coverage.frequency is not None:
+        if coverage.frequency.days is not None:
+            yield from (("frequency", name) for name in (coverage.frequency.previous, coverage.frequency.at))
+        if coverage.frequency.count_max is not None:
+            yield "frequency", coverage.frequency.count
+
+
+def _named(source: str | None, place: str) -> Iterator[tuple[str, str]]:
+    if source is not None and source.startswith("fact:"):
+        yield place, source.removeprefix("fact:")
+
+
+def _tested(conditions: Sequence[Condition] | None, place: str) -> Iterator[tuple[str, str]]:
+    for one in conditions or ():
+        yield place, one.fact
+        if one.within_hours_after is not None:
+            yield place, one.within_hours_after

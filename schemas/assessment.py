@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.event import Event
-from schemas.ids import DecisionId
+from schemas.ids import ClaimId, DecisionId
 from schemas.model import ClauseId, Code, Instant, LongText, Model, Privacy, Sha256, ShortText
 from schemas.money import ExactAmount, Money, NonNegativeMoney
 from schemas.policy import PolicySnapshot
-from schemas.terms import FactName
+from schemas.terms import FactName, Rate
 
 
 class PolicyWaitReason(StrEnum):
@@ -43,6 +43,11 @@ class ReferralReason(StrEnum):
     fact_unknown = "fact_unknown"
     clause_not_effective = "clause_not_effective"
     denial_proposed = "denial_proposed"
+    ledger_changed = "ledger_changed"
+    fraud_flag = "fraud_flag"
+    duplicate_probable = "duplicate_probable"
+    sorted_to_a_person = "sorted_to_a_person"
+    documents_received = "documents_received"
     reduction_proposed = "reduction_proposed"
     payment_rejected = "payment_rejected"
     payment_held = "payment_held"
@@ -135,8 +140,20 @@ class Override(Model):
     person: Annotated[Person, Privacy.internal]
 
 
+class LedgerUse(Model):
+    """What a claim takes from a limit or deductible it shares with other claims, in the period it falls into."""
+
+    aggregate_id: Annotated[Code, Privacy.internal]
+    period: Annotated[ShortText, Privacy.internal]
+    amount: Annotated[ExactAmount, Privacy.internal]
+
+
 class Decision(Model):
-    """A decision with its working, so that any reader can recompute it: the lines sum to what was computed."""
+    """A decision with its working, so that any reader can recompute it: the lines sum to what was computed.
+
+    `proposed` is what the terms propose where a person has to decide. `advanced` was approved for payment before and
+    is part of `payable`.
+    """
 
     decision_id: Annotated[DecisionId, Privacy.internal]
     kind: Annotated[DecisionKind, Privacy.internal]
@@ -172,6 +189,13 @@ class ReserveLine(Model):
 Reserves = Annotated[tuple[ReserveLine, ...], Field(min_length=1, max_length=100)]
 
 
+def _demand_reserved(decision: Decision, reserves: tuple[ReserveLine, ...]) -> None:
+    if not decision.payable:
+        raise ValueError("an approval pays something")
+    if Money.total((line.amount for line in reserves), decision.payable.currency) < decision.payable:
+        raise ValueError("the reserves must cover what is payable")
+
+
 class PolicyAwaited(Event):
     """No policy yet; another try is due. Clocks keep running."""
 
@@ -194,6 +218,98 @@ class ClaimRegistered(Event):
     snapshot_hash: Annotated[Sha256, Privacy.internal]
 
 
+class FraudFlag(Model):
+    """Something a rule found unusual: a reason to look, never a reason to refuse."""
+
+    code: Annotated[Code, Privacy.internal]
+    row: Annotated[Code, Privacy.internal]
+
+
+class ClaimSegmented(Event):
+    """Rules sorted the claim: how complex, how urgent, and what is unusual about it."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimSegmented.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    segment: Annotated[Code, Privacy.internal]
+    lane: Annotated[Code, Privacy.internal]
+    flags: Annotated[tuple[FraudFlag, ...], Field(max_length=50), Privacy.internal] = ()
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=20), Privacy.internal]
+    input_hash: Annotated[Sha256, Privacy.internal]
+
+
+class DuplicateLinked(Event):
+    """Another claim probably tells of the same loss. A person decides whether it does."""
+
+    TYPE: ClassVar[str] = "claimflow.DuplicateLinked.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    other_claim_id: Annotated[ClaimId, Privacy.internal]
+    other_reference: Annotated[Code, Privacy.internal]
+    score: Annotated[Rate, Privacy.internal]
+    reasons: Annotated[tuple[Code, ...], Field(min_length=1, max_length=20), Privacy.internal]
+
+
+class ReserveReason(StrEnum):
+    registration = "registration"
+    decision = "decision"
+    person = "person"
+    closing = "closing"
+
+
+class ReserveSet(Event):
+    """What is set aside for the claim from now on, coverage by coverage: these lines replace all earlier ones."""
+
+    TYPE: ClassVar[str] = "claimflow.ReserveSet.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    reserves: Annotated[tuple[ReserveLine, ...], Field(max_length=100), Privacy.internal]
+    reason: Annotated[ReserveReason, Privacy.internal]
+    rule: Annotated[Rule | None, Privacy.internal] = None
+    person: Annotated[Person | None, Privacy.internal] = None
+
+
+class RequestedDocument(Model):
+    """A paper that is needed: what kind, and for which line."""
+
+    kind: Annotated[Code, Privacy.internal]
+    line_id: Annotated[Code | None, Privacy.internal] = None
+
+
+class DocumentsRequested(Event):
+    """One complete list of the papers still needed. Asking again needs a reason (PRC Insurance Law art. 22)."""
+
+    TYPE: ClassVar[str] = "claimflow.DocumentsRequested.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    documents: Annotated[tuple[RequestedDocument, ...], Field(min_length=1, max_length=50), Privacy.internal]
+    round: Annotated[int, Field(ge=1, le=100), Privacy.internal]
+    reason: Annotated[LongText | None, Privacy.internal] = None
+    person: Annotated[Person | None, Privacy.internal] = None
+
+    @model_validator(mode="after")
+    def _says_why_again(self) -> Self:
+        if self.round > 1 and self.reason is None:
+            raise ValueError("a second request needs a reason")
+        return self
+
+
+class AdvanceApproved(Event):
+    """A part that nobody disputes is paid while the rest is looked at; it counts towards the final amount."""
+
+    TYPE: ClassVar[str] = "claimflow.AdvanceApproved.v1"
+    WRITER: ClassVar[str] = "assessment"
+
+    decision: Annotated[Decision, Privacy.internal]
+    reserves: Annotated[Reserves, Privacy.internal]
+    approved_by: Annotated[Literal["system"] | Person, Privacy.internal]
+
+    @model_validator(mode="after")
+    def _is_reserved(self) -> Self:
+        _demand_reserved(self.decision, self.reserves)
+        return self
+
+
 class ClaimReferred(Event):
     """A person has to look. `decision` is the proposal, if one could be computed."""
 
@@ -203,13 +319,6 @@ class ClaimReferred(Event):
     reasons: Annotated[tuple[ReferralReason, ...], Field(min_length=1, max_length=20), Privacy.internal]
     desk: Annotated[Code, Privacy.internal]
     decision: Annotated[Decision | None, Privacy.internal] = None
-
-
-def _demand_reserved(decision: Decision, reserves: tuple[ReserveLine, ...]) -> None:
-    if not decision.payable:
-        raise ValueError("an approval pays something")
-    if Money.total((line.amount for line in reserves), decision.payable.currency) < decision.payable:
-        raise ValueError("the reserves must cover what is payable")
 
 
 class ClaimApproved(Event):
@@ -295,6 +404,11 @@ class ClaimClosed(Event):
 EVENTS: tuple[type[Event], ...] = (
     PolicyAwaited,
     ClaimRegistered,
+    ClaimSegmented,
+    DuplicateLinked,
+    ReserveSet,
+    DocumentsRequested,
+    AdvanceApproved,
     ClaimReferred,
     ClaimApproved,
     ClaimPartlyApproved,

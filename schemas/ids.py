@@ -90,6 +90,10 @@ class LedgerTransferId(TypedId):
     __slots__ = ()
 
 
+class DocumentId(TypedId):
+    __slots__ = ()
+
+
 class ReviewId(TypedId):
     __slots__ = ()
 

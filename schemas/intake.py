@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from schemas.event import Event
-from schemas.ids import REFERENCE_PATTERN
-from schemas.model import Code, CountryCode, Instant, Language, Model, PolicyNumber, Privacy, Zone
+from schemas.ids import REFERENCE_PATTERN, DocumentId
+from schemas.model import Code, CountryCode, Instant, Language, Model, PolicyNumber, Privacy, Sha256, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.party import SealedParty
 from schemas.terms import Facts
@@ -93,4 +93,37 @@ class ClaimReported(Event):
         return self
 
 
-EVENTS: tuple[type[Event], ...] = (ClaimReported,)
+class DocumentRef(Model):
+    """A paper as it was stored: never its content. `document_id` follows from the claim and the content's hash."""
+
+    document_id: Annotated[DocumentId, Privacy.internal]
+    kind: Annotated[Code, Privacy.internal]
+    sha256: Annotated[Sha256, Privacy.internal]
+    size_bytes: Annotated[int, Field(ge=1, le=1_000_000_000), Privacy.internal]
+    media_type: Annotated[
+        Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]{1,100}$", max_length=120)], Privacy.internal
+    ]
+    line_id: Annotated[Code | None, Privacy.internal] = None
+
+
+class DocumentsReceived(Event):
+    """Papers came in for a claim, and are stored."""
+
+    TYPE: ClassVar[str] = "claimflow.DocumentsReceived.v1"
+    WRITER: ClassVar[str] = "intake"
+
+    documents: Annotated[tuple[DocumentRef, ...], Field(min_length=1, max_length=50), Privacy.internal]
+    received_at: Annotated[Instant, Privacy.internal]
+
+
+class ClaimWithdrawn(Event):
+    """The customer no longer wants the claim. Whether that is still possible is assessment's to say."""
+
+    TYPE: ClassVar[str] = "claimflow.ClaimWithdrawn.v1"
+    WRITER: ClassVar[str] = "intake"
+
+    reason: Annotated[Code | None, Privacy.internal] = None
+    withdrawn_at: Annotated[Instant, Privacy.internal]
+
+
+EVENTS: tuple[type[Event], ...] = (ClaimReported, DocumentsReceived, ClaimWithdrawn)

@@ -35,10 +35,15 @@ DEAD_LETTER_BYTES_MAX = 4_194_304
 DEAD_LETTER_RETENTION_MS = 90 * 24 * 60 * 60 * 1000
 
 _NAMES = {
-    "intake": ("ClaimReported",),
+    "intake": ("ClaimReported", "DocumentsReceived", "ClaimWithdrawn"),
     "assessment": (
         "PolicyAwaited",
         "ClaimRegistered",
+        "ClaimSegmented",
+        "DuplicateLinked",
+        "ReserveSet",
+        "DocumentsRequested",
+        "AdvanceApproved",
         "ClaimReferred",
         "ClaimApproved",
         "ClaimPartlyApproved",

@@ -77,7 +77,7 @@ class ClaimQueues:
     async def _load(self, working: Working, arrivals: Sequence[Arrival], tx: Tx) -> None:
         wanted = to_load(arrivals, working.rows, self.stage.reads)
         if wanted:
-            working.states = dict(await self._transactor.guarded(self.stage.handler.load(wanted, tx)))
+            working.states = dict(await self._transactor.guarded(self.stage.handler.load(wanted, tx, working.facts)))
 
     # ---- taking up
 

@@ -78,8 +78,11 @@ class Handler(Protocol):
         Must not raise because an answer is slow or missing: what did not come is a state.
         """
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Any]:
-        """Read and lock rows in id order; a state for every id, a fresh one if unknown."""
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: Any) -> dict[ClaimId, Any]:
+        """Read and lock rows in id order; a state for every id, a fresh one if unknown.
+
+        `facts` are the batch's, as `prepare` gave them; None where work is concluded.
+        """
 
     def decide(self, state: Any, event: Input, facts: Any) -> tuple[Outcome, Any]:
         """Pure: the outcome and the next state."""

@@ -140,7 +140,7 @@ class Dispatcher:
             rows = await self.tables.lock_claims(tx, claims_of_ids(claim_ids, self._partitions))
             working = Working(self.stage, self._partitions, self._release, self._clock.now(), rows)
             if claim_ids:
-                working.states = dict(await self._transactor.guarded(self.stage.handler.load(claim_ids, tx)))
+                working.states = dict(await self._transactor.guarded(self.stage.handler.load(claim_ids, tx, None)))
             later, finished = {}, []
             for one in mine:
                 outcome = self._ask(effect, working, one)

@@ -48,7 +48,7 @@ class ReadsNothing:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         return None
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, None]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, None]:
         return dict.fromkeys(claim_ids)
 
     def decide(self, state: None, event: Input, facts: None) -> tuple[Outcome, None]:

@@ -48,7 +48,7 @@ class PaymentHandler:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         """Nothing from outside is needed to decide."""
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, ClaimFile]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, ClaimFile]:
         return await self._files.load(claim_ids, tx)
 
     def decide(self, state: ClaimFile, event: Input, facts: object) -> tuple[Outcome, ClaimFile]:

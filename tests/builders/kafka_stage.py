@@ -54,7 +54,7 @@ class Registrar:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         return None
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Any]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, Any]:
         return dict.fromkeys(claim_ids)
 
     def decide(self, state: Any, event: Input, facts: Any) -> tuple[Outcome, Any]:

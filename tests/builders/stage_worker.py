@@ -51,7 +51,7 @@ class Keeper:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         await asyncio.sleep(self._slow_seconds)
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, str]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, str]:
         question = text("SELECT claim_id, events FROM decided WHERE claim_id = ANY(:ids)")
         found = await tx.connection.execute(question, {"ids": list(claim_ids)})
         held = {ClaimId(str(row[0])): str(row[1]) for row in found}

@@ -84,7 +84,7 @@ class Toy:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         self.at_prepare(inputs)
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, int]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, int]:
         self.at_load(claim_ids)
         found = dict.fromkeys(claim_ids, 0)
         if isinstance(tx, MemoryTx):

@@ -35,7 +35,7 @@ class NoticesHandler:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         """Nothing from outside is needed to decide."""
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Followed]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, Followed]:
         """A state for every claim, a fresh one if it is unknown."""
         known = await self._repository.load(claim_ids, tx)
         found = {claim_id: known.get(claim_id, _NOTHING_KNOWN) for claim_id in claim_ids}

@@ -43,7 +43,7 @@ class Projection:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         return None
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, ClaimState]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, ClaimState]:
         known = await self._views.load(tx, claim_ids)
         return {claim_id: ClaimState(known.get(claim_id) or fresh_view(claim_id)) for claim_id in claim_ids}
 

@@ -77,7 +77,7 @@ class NoInputs:
     async def prepare(self, inputs: Sequence[Input]) -> None:
         return None
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, Any]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: object) -> dict[ClaimId, Any]:
         return dict.fromkeys(claim_ids)
 
     def decide(self, state: Any, event: Input, facts: None) -> tuple[Outcome, Any]:

@@ -1,7 +1,7 @@
 # Everything a person or CI runs. Each target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-LINTED := schemas hosting messaging privacy services simulators local cli benchmarks tests
+LINTED := schemas hosting messaging privacy explain services simulators local cli benchmarks tests
 PRESENT := $(wildcard $(LINTED))
 SEED ?= 1
 ARGS ?=

@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "hosting", "messaging", "privacy", "services", "simulators", "local", "cli", "benchmarks")
+PACKAGES = (
+    "schemas",
+    "hosting",
+    "messaging",
+    "privacy",
+    "explain",
+    "services",
+    "simulators",
+    "local",
+    "cli",
+    "benchmarks",
+)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 LINE_MAX = 165
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE_PATH = re.compile(
-    r"`((?:schemas|hosting|messaging|privacy|services|simulators|local|cli|deploy|tests|benchmarks|docs|data)/[\w./-]+)"
+    r"`((?:schemas|hosting|messaging|privacy|explain|services|simulators|local|cli|deploy|tests|benchmarks|docs|data)/[\w./-]+)"
     r"(?:::(\w+))?`"
 )
 _TEST = re.compile(r"`(test_\w+)`")

@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from explain.figures import LANGUAGES
+from explain.filling import TextError
+from explain.texts import working
 from schemas.notify import NoticeKind
-from services.notify.domain.figures import LANGUAGES
 from services.notify.domain.letters import Letters, TextKey
 from services.notify.domain.rules import Rules
-from services.notify.domain.templates import TextError
 
 FOLDER = Path(__file__).parent.parent
 TEXTS = FOLDER / "texts"
@@ -23,7 +24,7 @@ _NAME = re.compile(r"(?P<kind>[a-z_]+)\.(?P<language>en|zh-CN)\.v(?P<version>[1-
 def load_letters(folder: Path = TEXTS) -> Letters:
     """Every text of the folder, prepared; TextError if one is missing, misnamed or not like its translations."""
     words = {language: _toml(folder / f"words.{language}.v{WORDS_VERSION}.toml") for language in LANGUAGES}
-    return Letters(read_texts(folder), words)
+    return Letters(read_texts(folder), words, {language: working(language) for language in LANGUAGES})
 
 
 def load_rules(path: Path = RULES) -> Rules:

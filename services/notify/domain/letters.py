@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from explain.figures import LANGUAGES, Figures
+from explain.filling import TextError
+from explain.working import Working
 from schemas.notify import NoticeKind
-from services.notify.domain.figures import LANGUAGES, Figures
 from services.notify.domain.notices import Explained, Notice
-from services.notify.domain.templates import Template, TextError, plain
-from services.notify.domain.working import Working
+from services.notify.domain.templates import Template, plain
 
 TextKey = tuple[NoticeKind, str, int]
 Words = Mapping[str, Mapping[str, str]]
+LINES_TOLD = 12
+"""A mail does not list more lines of a claim; who wants them all asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,12 @@ class _Voice:
 
 
 class Letters:
-    """All texts, prepared. `words` holds per language the names and sentences that values are made of."""
+    """All texts, prepared. `words` holds per language the phrases values are made of, `workings` explain amounts."""
 
-    def __init__(self, texts: Mapping[TextKey, str], words: Mapping[str, Words]) -> None:
-        self._voices = {language: _voice(language, words) for language in LANGUAGES}
+    def __init__(
+        self, texts: Mapping[TextKey, str], words: Mapping[str, Words], workings: Mapping[str, Working]
+    ) -> None:
+        self._voices = {language: _voice(words[language], workings[language]) for language in LANGUAGES}
         self._templates = {
             key: Template(text, frozenset(_VALUES), ".".join(map(str, key))) for key, text in texts.items()
         }
@@ -67,10 +72,13 @@ class Letters:
                 raise TextError(f"{kind.value} version {version}: every language needs it, with equal placeholders")
 
 
-def _voice(language: str, words: Mapping[str, Words]) -> _Voice:
-    own = words[language]
-    figures = Figures(language)
-    return _Voice(figures, Working(own, figures, f"words.{language}"), own["phrases"], own["tasks"])
+def _voice(words: Words, working: Working) -> _Voice:
+    return _Voice(working.figures, working, words["phrases"], words["tasks"])
+
+
+def _working(notice: Notice, voice: _Voice) -> str:
+    told = _spoken(notice)
+    return voice.working.explain(told.lines, told.computed, told.payable, LINES_TOLD)
 
 
 def _spoken(notice: Notice) -> Explained:
@@ -105,7 +113,7 @@ _VALUES: Final[Mapping[str, Callable[[Notice, _Voice], str]]] = {
     "by_date": _by,
     "executed_date": _executed,
     "amount": _amount,
-    "working": lambda notice, voice: voice.working.explain(notice.explained),
+    "working": _working,
     "reason": lambda notice, voice: _said(voice, "reason", _spoken(notice).reason),
     "clause": lambda notice, voice: _said(voice, "clause", _spoken(notice).clause_id),
     "fact": lambda notice, voice: _said(voice, "fact", _spoken(notice).fact),

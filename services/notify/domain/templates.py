@@ -1,4 +1,4 @@
-"""A text taken apart once, so that filling it is one join. Values are put in as they are and never read as a template.
+"""The text of a mail, subject and body, prepared once. Values are put in as they are and never read as a template.
 
 Form of a text: a line `Subject: ...`, an empty line, the body. `{name}` stands for a value.
 """
@@ -8,36 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_PLACE = re.compile(r"\{([a-z_]+)\}")
+from explain.filling import Filled, TextError
+
 _GAPS = re.compile(r"\n{3,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 SUBJECT = "Subject: "
-
-
-class TextError(ValueError):
-    """A text is not in the form it must have; the message names the text."""
-
-
-class Filled:
-    """Literal parts and the values between them."""
-
-    __slots__ = ("_parts", "names")
-
-    def __init__(self, text: str, known: frozenset[str], where: str) -> None:
-        parts = _PLACE.split(text)
-        if any("{" in literal or "}" in literal for literal in parts[::2]):
-            raise TextError(f"{where}: a brace that is no placeholder")
-        self.names = tuple(dict.fromkeys(parts[1::2]))
-        unknown = sorted(set(self.names) - known)
-        if unknown:
-            raise TextError(f"{where}: unknown placeholder {', '.join(unknown)}")
-        self._parts = tuple(parts)
-
-    def fill(self, values: Mapping[str, str]) -> str:
-        """The text with every value in its place."""
-        parts = list(self._parts)
-        parts[1::2] = [values[name] for name in self._parts[1::2]]
-        return "".join(parts)
 
 
 class Template:

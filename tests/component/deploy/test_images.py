@@ -18,7 +18,7 @@ from schemas.topics import WRITERS
 
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
-FOREIGN = {"intake": "babel", "assessment": "babel", "payment": "babel", "notify": "fastapi", "ops": "babel"}
+FOREIGN = {"intake": "babel", "assessment": "fastapi", "payment": "babel", "notify": "fastapi", "ops": "babel"}
 """A package of another service's lock that must not be in this one's image."""
 
 

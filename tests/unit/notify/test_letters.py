@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.figures import LANGUAGES
+from explain.filling import TextError
+from explain.texts import working
 from schemas.notify import NoticeKind
 from services.notify.adapters.text_files import TEXTS, load_letters, read_texts
-from services.notify.domain.figures import LANGUAGES
 from services.notify.domain.letters import Letters
 from services.notify.domain.notices import Explained
-from services.notify.domain.templates import Template, TextError, plain
+from services.notify.domain.templates import Template, plain
 from tests.builders.notices import a_notice, the_letters, the_rules
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -151,7 +153,7 @@ def _letters_of(texts: dict[tuple[NoticeKind, str, int], str]) -> Letters:
         language: tomllib.loads((TEXTS / f"words.{language}.v1.toml").read_text(encoding="utf-8"))
         for language in LANGUAGES
     }
-    return Letters(texts, words)
+    return Letters(texts, words, {language: working(language) for language in LANGUAGES})
 
 
 def test_the_shipped_texts_load() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.figures import LANGUAGES
 from schemas.notify import NoticeKind
-from services.notify.domain.figures import LANGUAGES
 from services.notify.domain.letters import Letter
 from services.notify.domain.mail import MailForm, usable_address
 from services.notify.domain.notices import Notice

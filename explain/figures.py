@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 from babel.core import Locale
@@ -52,6 +53,24 @@ class Figures:
         written: str = pattern.apply(value, self._locale, currency=money.currency, currency_digits=False)
         code, _, digits = written.partition(money.currency)
         return f"{money.currency} {digits}" if digits and not code else written
+
+    def percent(self, rate: Fraction) -> str:
+        """A part of the whole in per cent, to two decimals where it does not end before: 15%, 83.33%."""
+        return f"{self._decimals(rate * 100, 2)}%"
+
+    def exact(self, amount: Fraction) -> str:
+        """An amount with more decimals than its currency has, with dots where it never ends."""
+        shown = self._decimals(amount, 6)
+        return shown if Fraction(shown.replace(self._group, "").replace(self._point, ".")) == amount else f"{shown}…"
+
+    def _decimals(self, number: Fraction, places: int) -> str:
+        """The digits as far as they go, at most so many decimals, cut off there."""
+        size = abs(number) * 10**places
+        whole, part = divmod(size.numerator // size.denominator, 10**places)
+        tail = f"{part:0{places}}".rstrip("0")
+        sign = "-" if number < 0 else ""
+        digits = sign + f"{whole:,}".replace(",", self._group)
+        return f"{digits}{self._point}{tail}" if tail else digits
 
     def _frame(self, currency: str) -> tuple[str, str]:
         """What stands before and after the digits, taken from Babel's zero."""

@@ -6,7 +6,7 @@ nothing starts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from schemas.model import Code, Instant, ShortText, canonical_json
+from schemas.model import Code, Instant, Model, ShortText, canonical_json
 from schemas.terms import Coverage
 from services.assessment.adapters.rule_files import in_order
 from services.assessment.adapters.yaml_files import FileModel, RuleFileError, read_yaml
@@ -24,6 +24,9 @@ from services.assessment.settings import TERMS_FOLDER
 
 FILES_MAX = 200
 HASH_CHARACTERS = 12
+_NAMED_PARTS = frozenset({"deductibles", "extensions"})
+_FIGURES = frozenset({"kind", "amount", "rate", "rate_of", "of", "min", "max"})
+"""What says how much a deductible is."""
 
 
 class _VersionFile(FileModel):
@@ -126,8 +129,36 @@ def load_terms(folder: Path = TERMS_FOLDER) -> PolicyTerms:
 
 
 def filled(form: Coverage, own: Coverage) -> Coverage:
-    """The form's coverage with everything the policy itself says about it put in its place."""
-    return form.model_copy(update={name: getattr(own, name) for name in own.model_fields_set if name != "form"})
+    """The form's coverage with everything the policy itself says about it put in its place.
+
+    A rule of several figures (coinsurance, waiting) is filled figure by figure. Of deductibles and extensions, the form
+    gives to those of its own names what the policy leaves open (conditions, clause, caps), in the form's order.
+    """
+    update: dict[str, Any] = {}
+    for name in own.model_fields_set - {"form"}:
+        theirs, ours = getattr(form, name), getattr(own, name)
+        if name in _NAMED_PARTS and theirs and ours:
+            update[name] = _named_parts(theirs, ours)
+        elif isinstance(theirs, Model) and isinstance(ours, Model):
+            update[name] = _over(theirs, ours)
+        else:
+            update[name] = ours
+    return form.model_copy(update=update)
+
+
+def _named_parts(theirs: Sequence[Any], ours: Sequence[Any]) -> tuple[Any, ...]:
+    slots = {one.name: (place, one) for place, one in enumerate(theirs)}
+    placed = [(slots[one.name][0], _over(slots[one.name][1], one)) for one in ours if one.name in slots]
+    free = [(len(slots), one) for one in ours if one.name not in slots]
+    return tuple(one for _, one in sorted([*placed, *free], key=lambda pair: pair[0]))
+
+
+def _over(theirs: Model, ours: Model) -> Model:
+    """What the policy says over what the form says; a figure of the policy's own replaces the form's whole figure."""
+    said = {name: getattr(ours, name) for name in ours.model_fields_set if getattr(ours, name) is not None}
+    figures = _FIGURES if _FIGURES & said.keys() else frozenset()
+    kept = {name: value for name, value in dict(theirs).items() if name not in figures and name not in said}
+    return type(theirs)(**{name: value for name, value in kept.items() if value is not None}, **said)
 
 
 def _holds(held: FormVersion, at: datetime) -> bool:

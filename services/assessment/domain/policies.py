@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -31,3 +32,16 @@ class PolicyMissing(StrEnum):
 
 
 PolicyFinding = PolicySnapshot | PolicyMissing
+
+
+def version_at(versions: Sequence[PolicySnapshot], instant: datetime) -> PolicySnapshot:
+    """The version in force at the instant, never the latest as such.
+
+    Where none is, the last one that began before it, else the first: its own period then refuses the loss.
+    """
+    if not versions:
+        raise ValueError("a policy has at least one version")
+    ordered = sorted(versions, key=lambda version: version.effective_from)
+    begun = [version for version in ordered if version.effective_from <= instant]
+    holding = [version for version in begun if version.in_force_at(instant)]
+    return (holding or begun or ordered[:1])[-1]

@@ -46,7 +46,10 @@ def unlimited(position: Position, operation: Operation, terms: Terms, places: Se
 
 
 def sublimit(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """No more than a category's own limit, for the perils it names: each sublimit over the lines it concerns."""
+    """No more than a category's own limit, for the perils it names: each sublimit over the lines it concerns.
+
+    Notes what all of them together cut, as `above_sublimits`.
+    """
     reached, uses, params = position, [], {}
     for one in terms.coverage.sublimits or ():
         concerned = [place for place in places if _concerns(one, terms, place)]
@@ -63,7 +66,8 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
             reached = Position(reached.with_amounts(changed), reached.base, reached.results)
         if one.per is DeductiblePer.year:
             uses.append(Use(one.aggregate_id or "", period, reached.total(concerned)))
-    return Applied(reached.amounts, params=params, uses=tuple(uses))
+    cut = position.total(places) - reached.total(places)
+    return Applied(reached.amounts, params=params, results={"above_sublimits": cut}, uses=tuple(uses))
 
 
 def aggregate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -100,7 +104,7 @@ def oop_max(position: Position, operation: Operation, terms: Terms, places: Sequ
         left = max(ZERO, left - terms.used(coverage.oop_aggregate_id, period))
     member = min(member, left)
     if coverage.oop_aggregate_id is not None and member:
-        uses = (Use(coverage.oop_aggregate_id, period, member),)  # type: ignore[assignment]
+        uses = (Use(coverage.oop_aggregate_id, period, member, borne=True),)  # type: ignore[assignment]
     changed = _raised(position, places, base - member)
     params = {"amount": exact_text(left)}
     return Applied(position.with_amounts(changed), params=params, results={"member": member}, uses=uses)

@@ -16,7 +16,10 @@ BELOW_DEDUCTIBLE = "BELOW_DEDUCTIBLE"
 
 
 def subtract(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """Less what was received from elsewhere: from each line its own where lines state it, else from all together."""
+    """Less what was received from elsewhere: from each line its own where lines state it, else from all together.
+
+    With a `reason` it is no part of the loss in the first place: taking it off is a reduction, which needs a person.
+    """
     source = operation.of or ""
     name = source.partition(":")[2]
     if source.startswith("fact:") and any(terms.lines[place].facts.own(name) for place in places):
@@ -27,7 +30,9 @@ def subtract(position: Position, operation: Operation, terms: Terms, places: Seq
         whole = terms.needed(source, position)
         changed = spread(position, places, max(ZERO, position.total(places) - whole))
     params = {"amount": exact_text(whole)} | ({"name": name} if name else {})
-    return Applied(position.with_amounts(changed), params=params, revalues=True)
+    reason = operation.reason if whole else None
+    amounts = position.with_amounts(changed)
+    return Applied(amounts, params=params, reason=reason, reduction=reason is not None, revalues=True)
 
 
 def share(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -83,12 +88,17 @@ def member_coinsurance(position: Position, operation: Operation, terms: Terms, p
 
 
 def deductible(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """Less what the policyholder bears: of the deductibles that apply, by the selection the terms make."""
+    """Less what the policyholder bears: of the deductibles that apply, by the selection the terms make.
+
+    `less` is what of it has been borne already, by what a special limit cut or by what another payer paid.
+    """
     kinds = operation.kinds
     candidates = [one for one in terms.coverage.deductibles if kinds is None or one.kind in kinds]
     if not candidates:
         return Applied(position.amounts, params={"amount": "0"})
     if any(one.per is DeductiblePer.item for one in candidates):
+        if operation.less is not None:
+            raise FactError("deductible", "per item cannot have been borne already by the loss as a whole")
         return _per_item(position, operation, terms, places, candidates)
     chosen = _chosen(candidates, position, operation, terms, places)
     return _borne(position, operation, terms, places, chosen)
@@ -138,7 +148,8 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:
     before, size = position.total(places), sum((part for _, part in chosen), ZERO)
-    taken = min(size, before)
+    borne = ZERO if operation.less is None else min(size, terms.needed(operation.less, position))
+    taken = min(size - borne, before)
     if operation.share is Sharing.in_order:
         changed = take_in_order(position, places, taken)
     else:
@@ -146,7 +157,7 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
     return Applied(
         position.with_amounts(changed),
         params={"amount": exact_text(size)},
-        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
+        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
         reason=BELOW_DEDUCTIBLE if before and taken == before else None,
         uses=_uses(chosen, taken, position, terms),
@@ -185,7 +196,7 @@ def _per_item(
 def _uses(chosen: Chosen, taken: Fraction, position: Position, terms: Terms) -> tuple[Use, ...]:
     """What of the yearly deductibles is used up by this loss: what was borne, as far as the year's still goes."""
     return tuple(
-        Use(one.aggregate_id, _period(one, terms), used)
+        Use(one.aggregate_id, _period(one, terms), used, borne=True)
         for one, _ in chosen
         if one.aggregate_id is not None and (used := min(taken, _left(one, position, terms, None)))
     )

@@ -35,7 +35,7 @@ from privacy.wiring import open_sealer
 from services.intake.adapters.backlog import TablesBacklog
 from services.intake.adapters.keys_memory import MemoryKeyRows
 from services.intake.adapters.keys_sql import SqlKeyRows
-from services.intake.handlers import Intake, Limits, ReadsNothing
+from services.intake.handlers.reports import Intake, Limits, ReadsNothing
 from services.intake.ports import Publishing, Recording, Sealing
 from services.intake.routes.admission import Admission
 from services.intake.routes.claims import ClaimRoutes

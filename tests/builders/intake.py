@@ -28,7 +28,7 @@ from privacy.wiring import memory_sealer_with_ring
 from schemas.event import decode
 from schemas.intake import ClaimReported
 from services.intake.app import create_app, intake_stage, memory_intake
-from services.intake.handlers import Intake, Limits
+from services.intake.handlers.reports import Intake, Limits
 from services.intake.ports import Sealing
 
 PARTITIONS = 4

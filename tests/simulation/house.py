@@ -27,7 +27,7 @@ from privacy.wiring import memory_sealer
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.assessment.app import memory_assessment_stage
 from services.intake.app import intake_stage, memory_intake
-from services.intake.handlers import Intake, Limits
+from services.intake.handlers.reports import Intake, Limits
 from services.notify.adapters.memory_repository import MemoryClaimRepository
 from services.notify.adapters.text_files import load_letters
 from services.notify.adapters.text_files import load_rules as load_notice_rules

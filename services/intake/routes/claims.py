@@ -21,7 +21,7 @@ from messaging import crash_points
 from services.intake.domain.reading import RefusedBody, Submission, read_claim, read_row
 from services.intake.domain.report import KEY_PATTERN
 from services.intake.domain.telling import Receipt, Refusal
-from services.intake.handlers import Intake, Result
+from services.intake.handlers.reports import Intake, Result
 from services.intake.routes.admission import Admission, overloaded
 
 CLAIM_BYTES_MAX = 256 * 1024

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from messaging import crash_points
-from services.intake.handlers import Limits
+from services.intake.handlers.reports import Limits
 from tests.builders.intake import CommitUnknown, Life, World
 from tests.builders.reports import a_report, bulk_body
 

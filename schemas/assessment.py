@@ -141,11 +141,15 @@ class Override(Model):
 
 
 class LedgerUse(Model):
-    """What a claim takes from a limit or deductible it shares with other claims, in the period it falls into."""
+    """What a claim takes from a limit or deductible it shares with other claims, in the period it falls into.
+
+    `borne`: taken by what the policyholder bears (a yearly deductible), not by what is paid.
+    """
 
     aggregate_id: Annotated[Code, Privacy.internal]
     period: Annotated[ShortText, Privacy.internal]
     amount: Annotated[ExactAmount, Privacy.internal]
+    borne: Annotated[bool, Privacy.internal] = False
 
 
 class Decision(Model):

@@ -38,11 +38,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a claim takes from a ledger that other claims share. `period` names the span it counts in."""
+    """What a claim takes from a ledger that other claims share. `period` names the span it counts in.
+
+    `borne`: it is what the policyholder bears that counts, not what is paid.
+    """
 
     aggregate_id: str
     period: str
     amount: Fraction
+    borne: bool = False
 
 
 @dataclass(frozen=True, slots=True)

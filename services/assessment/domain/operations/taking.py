@@ -37,7 +37,7 @@ def subtract(position: Position, operation: Operation, terms: Terms, places: Seq
 
 def share(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     """Times a part of the whole: the share of fault, the ratio the plan pays."""
-    rate = _rate(operation, position, terms)
+    rate = _rate(operation, position, terms, places)
     changed = {place: position.amounts[place] * rate for place in places}
     return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)} | _named(operation))
 
@@ -46,7 +46,7 @@ def percent_cut(position: Position, operation: Operation, terms: Terms, places: 
     """Less a percentage; several rates are added up and taken at once."""
     if not _effective(position, operation.clause_id):
         return Applied(position.amounts)
-    rate = _rate(operation, position, terms)
+    rate = _rate(operation, position, terms, places)
     changed = {place: position.amounts[place] * (ONE - rate) for place in places}
     return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)} | _named(operation))
 
@@ -81,7 +81,7 @@ def member_coinsurance(position: Position, operation: Operation, terms: Terms, p
     if not _effective(position, operation.clause_id):
         return Applied(position.amounts)
     own = terms.coverage.member_coinsurance
-    rate = Fraction(own) if operation.of is None and own is not None else _rate(operation, position, terms)
+    rate = Fraction(own) if operation.of is None and own is not None else _rate(operation, position, terms, places)
     changed = {place: position.amounts[place] * (ONE - rate) for place in places}
     member = position.base_total(places) - sum(changed.values(), ZERO)
     return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)}, results={"member": member})
@@ -215,19 +215,19 @@ def _period(one: Deductible, terms: Terms) -> str:
     return period_of(one.period or Period.calendar_year, terms.policy, terms.loss_at, terms.loss_zone)
 
 
-def _rate(operation: Operation, position: Position, terms: Terms) -> Fraction:
+def _rate(operation: Operation, position: Position, terms: Terms, places: Sequence[int]) -> Fraction:
     """The part of the whole: from a source, or looked up in a table of the terms by a fact's code."""
     source = operation.of or ""
     name = source.partition(":")[2]
     if operation.table is not None:
-        code = terms.facts.find(name)
+        code = (terms.lines[places[0]].facts if len(places) == 1 else terms.facts).find(name)
         if code is None:
             raise FactError(name, "is needed by the terms and was not stated", missing=True)
         rates = (terms.coverage.tables or {}).get(operation.table, {})
         if not isinstance(code, str) or code not in rates:
             raise FactError(name, f"is not in the table {operation.table} of the terms")
         return Fraction(rates[code])
-    return _part(source, position, terms, None)
+    return _part(source, position, terms, places[0] if len(places) == 1 else None)
 
 
 def _part(source: str, position: Position, terms: Terms, place: int | None) -> Fraction:

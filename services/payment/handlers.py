@@ -15,11 +15,21 @@ from messaging.ports import Tx
 from messaging.stage import Input, WorkDone, WorkItem
 from privacy.erased import Erased
 from privacy.errors import SealError
-from schemas.assessment import ClaimApproved, ClaimDecidedNil, ClaimDenied, ClaimPartlyApproved
+from schemas.assessment import (
+    AdvanceApproved,
+    ClaimApproved,
+    ClaimClosed,
+    ClaimDecidedNil,
+    ClaimDenied,
+    ClaimOutcome,
+    ClaimPartlyApproved,
+    ReserveSet,
+)
 from schemas.event import Event
 from schemas.ids import ClaimId
 from schemas.intake import ClaimReported
 from schemas.outcomes import Nothing, Outcome
+from schemas.payment import PaymentKind
 from services.payment.domain.approval import BANK_INSTRUCTION, approve, decline
 from services.payment.domain.bank import (
     AccountMissing,
@@ -32,15 +42,25 @@ from services.payment.domain.bank import (
     Result,
 )
 from services.payment.domain.files import ClaimFile
+from services.payment.domain.reserving import release, set_aside
 from services.payment.domain.settlement import settle
 from services.payment.ports import INQUIRIES_MAX, ORDERS_MAX, FileBook, LedgerBook, PayeeOpener, PaymentGateway
 
-_MODELS: tuple[type[Event], ...] = (ClaimReported, ClaimApproved, ClaimPartlyApproved, ClaimDecidedNil, ClaimDenied)
+_MODELS: tuple[type[Event], ...] = (
+    ClaimReported,
+    ReserveSet,
+    AdvanceApproved,
+    ClaimApproved,
+    ClaimPartlyApproved,
+    ClaimDecidedNil,
+    ClaimDenied,
+    ClaimClosed,
+)
 HANDLED: Mapping[str, type[Event]] = {model.TYPE: model for model in _MODELS}
 
 
 class PaymentHandler:
-    """Keeps whom to pay, and books and instructs what was approved."""
+    """Keeps whom to pay and what is reserved, and books and instructs what was approved."""
 
     def __init__(self, files: FileBook, ledger: LedgerBook) -> None:
         self._files, self._ledger = files, ledger
@@ -55,10 +75,16 @@ class PaymentHandler:
         data = event.data
         if isinstance(data, ClaimReported):
             return Nothing(), state.with_payee(data.reference, data.payee or data.reporter)
-        if isinstance(data, ClaimApproved | ClaimPartlyApproved):
-            return approve(state, data.decision, data.reserves, event.now)
-        if isinstance(data, ClaimDecidedNil | ClaimDenied):
-            return decline(state, event.now)
+        if isinstance(data, ReserveSet):
+            return Nothing(), set_aside(state, data.reserves, event.cause_id, event.now)
+        if isinstance(data, AdvanceApproved | ClaimApproved | ClaimPartlyApproved):
+            kind = PaymentKind.partial if isinstance(data, AdvanceApproved) else PaymentKind.final
+            return approve(state, kind, data.decision, data.reserves, event.cause_id, event.now)
+        if isinstance(data, ClaimClosed) and data.outcome is ClaimOutcome.paid:
+            # A payment that the bank refused stays owed, whatever the claim is called.
+            return Nothing(), release(state, event.cause_id, event.now)
+        if isinstance(data, ClaimDecidedNil | ClaimDenied | ClaimClosed):
+            return decline(state, event.cause_id, event.now)
         raise TypeError(f"payment does not decide about {event.type}")
 
     async def save(self, states: Mapping[ClaimId, ClaimFile], tx: Tx) -> None:

@@ -44,7 +44,7 @@ class FileBook(Protocol):
         """A file for every id, an empty one if unknown; without news."""
 
     async def save(self, files: Sequence[ClaimFile], tx: Tx) -> None:
-        """Stores the files' named payees and touched payments with their instructions, not what they posted."""
+        """Stores named payees, changed reserves, and touched payments with their instructions, not what was posted."""
 
     async def payments(self, tx: Tx, after: PaymentId | None, limit: int) -> list[tuple[ClaimId, Payment]]:
         """All payments by id, a page at a time: those after the given one. For verification, not for decisions."""

@@ -30,9 +30,12 @@ from messaging.tables import Tables
 from messaging.work import Dispatcher
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer
+from schemas.assessment import Decision, ReserveLine
 from schemas.event import Event, decode
 from schemas.ids import ClaimId, SubjectId
+from schemas.outcomes import Outcome
 from schemas.party import Account, Party, SealedParty
+from schemas.payment import PaymentKind
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.payment.adapters.files_memory import FileBookMemory
 from services.payment.adapters.files_sql import FileBookSql
@@ -40,6 +43,7 @@ from services.payment.adapters.ledger_memory import LedgerBookMemory
 from services.payment.adapters.ledger_sql import LedgerBookSql
 from services.payment.adapters.payment_gateway_http import order_on_the_wire, replies_in
 from services.payment.app import payment_stage
+from services.payment.domain.approval import approve
 from services.payment.domain.bank import BankOrder, BankReply, CreditTransfer, InDoubt, NotSent
 from services.payment.domain.files import ClaimFile
 from services.payment.ports import FileBook, LedgerBook, PaymentGateway
@@ -128,6 +132,18 @@ def an_order(file: ClaimFile, **changes: Any) -> BankOrder:
         "payee": file.payee,
     }
     return BankOrder(**fields | changes)
+
+
+def approved(
+    file: ClaimFile,
+    decision: Decision | None = None,
+    reserves: Sequence[ReserveLine] | None = None,
+    kind: PaymentKind = PaymentKind.final,
+) -> tuple[Outcome, ClaimFile]:
+    """The file after an approval, by default from a reserve of just what is payable."""
+    decision = decision or a_decision()
+    lines = a_claim_approved(decision).reserves if reserves is None else reserves
+    return approve(file, kind, decision, lines, an_id(f"approval of {decision.decision_id}"), REPORTED_AT)
 
 
 class PaymentHouse:

@@ -22,7 +22,7 @@ class FileBookMemory:
     async def save(self, files: Sequence[ClaimFile], tx: Tx) -> None:
         held = tx.table(FILES)
         for file in files:
-            held[file.claim_id] = replace(file, touched=frozenset(), named=False, posted=())
+            held[file.claim_id] = replace(file, stored=file.reserves, touched=frozenset(), named=False, posted=())
 
     async def payments(self, tx: Tx, after: PaymentId | None, limit: int) -> list[tuple[ClaimId, Payment]]:
         every = [(file.claim_id, payment) for file in tx.table(FILES).values() for payment in file.payments]

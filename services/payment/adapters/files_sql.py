@@ -16,9 +16,14 @@ from schemas.ids import ClaimId, DecisionId, InstructionId, PaymentId
 from schemas.money import Money
 from schemas.party import SealedParty
 from schemas.payment import HoldReason, PaymentKind
-from services.payment.domain.files import ClaimFile, Draw, Instruction, Payment, PaymentStatus
+from services.payment.domain.files import ClaimFile, Draw, Instruction, Payment, PaymentStatus, Reserve
 
-_PAYEES = text("SELECT claim_id, reference, payee FROM payees WHERE claim_id = ANY(CAST(:ids AS uuid[]))")
+_CLAIMS = text("""
+    SELECT claim_id, p.reference, p.payee, r.held
+      FROM unnest(CAST(:ids AS uuid[])) AS asked (claim_id)
+      LEFT JOIN payees p USING (claim_id) LEFT JOIN reserves r USING (claim_id)
+     WHERE p.claim_id IS NOT NULL OR r.claim_id IS NOT NULL
+""")
 _SELECT = """
     SELECT p.payment_id, p.claim_id, p.decision_id, p.kind, p.amount_minor, p.currency, p.status, p.decided_at,
            p.draws, p.hold_reason, i.instruction_id, i.attempt, i.end_to_end_id, i.amount_minor AS instructed_minor,
@@ -32,6 +37,11 @@ _SAVE_PAYEES = text("""
     INSERT INTO payees (claim_id, reference, payee)
     SELECT * FROM unnest(CAST(:claim_id AS uuid[]), CAST(:reference AS text[]), CAST(:payee AS text[]))
     ON CONFLICT (claim_id) DO UPDATE SET reference = excluded.reference, payee = excluded.payee
+""")
+_SAVE_RESERVES = text("""
+    INSERT INTO reserves (claim_id, held)
+    SELECT * FROM unnest(CAST(:claim_id AS uuid[]), CAST(:held AS text[]))
+    ON CONFLICT (claim_id) DO UPDATE SET held = excluded.held
 """)
 _SAVE_PAYMENTS = text("""
     INSERT INTO payments (payment_id, claim_id, decision_id, kind, amount_minor, currency, status, decided_at, draws,
@@ -67,10 +77,11 @@ class FileBookSql:
         for row in await tx.connection.execute(_PAYMENTS, asked):
             payments.setdefault(ClaimId(row.claim_id), []).append(_payment(row))
         files = {one: ClaimFile(one, payments=tuple(payments.get(one, ()))) for one in claim_ids}
-        for row in await tx.connection.execute(_PAYEES, asked):
+        for row in await tx.connection.execute(_CLAIMS, asked):
             claim_id = ClaimId(row.claim_id)
-            payee = SealedParty.model_validate_json(row.payee)
-            files[claim_id] = ClaimFile(claim_id, row.reference, payee, files[claim_id].payments)
+            payee = SealedParty.model_validate_json(row.payee) if row.payee else None
+            held = tuple(Reserve(name, Money(minor, coin)) for name, coin, minor in json.loads(row.held or "[]"))
+            files[claim_id] = ClaimFile(claim_id, row.reference, payee, files[claim_id].payments, held, held)
         return files
 
     async def save(self, files: Sequence[ClaimFile], tx: Tx) -> None:
@@ -84,6 +95,9 @@ class FileBookSql:
                 if file.payee is not None
             ],
         )
+        changed = [file for file in files if file.reserves != file.stored]
+        held = [{"claim_id": file.claim_id, "held": _reserves_text(file.reserves)} for file in changed]
+        await _insert(tx, _SAVE_RESERVES, held)
         touched = [(file.claim_id, one) for file in files for one in file.payments if one.payment_id in file.touched]
         await _insert(tx, _SAVE_PAYMENTS, [_payment_row(claim_id, payment) for claim_id, payment in touched])
         instructions = [payment.instruction for _, payment in touched if payment.instruction is not None]
@@ -99,8 +113,13 @@ async def _insert(tx: Tx, statement: Any, rows: Sequence[dict[str, Any]]) -> Non
         await tx.connection.execute(statement, {name: [row[name] for row in rows] for name in rows[0]})
 
 
+def _reserves_text(reserves: Sequence[Reserve]) -> str:
+    rows = [[one.account, one.amount.currency, one.amount.amount_minor] for one in reserves]
+    return json.dumps(rows, separators=(",", ":"))
+
+
 def _payment_row(claim_id: ClaimId, payment: Payment) -> dict[str, Any]:
-    draws = [[one.account, one.reserved.amount_minor, one.drawn.amount_minor] for one in payment.draws]
+    draws = [[one.account, one.drawn.amount_minor] for one in payment.draws]
     return {
         "payment_id": payment.payment_id,
         "claim_id": claim_id,
@@ -151,7 +170,7 @@ def _payment(row: Any) -> Payment:
         Money(row.amount_minor, currency),
         PaymentStatus(row.status),
         row.decided_at,
-        tuple(Draw(name, Money(held, currency), Money(drawn, currency)) for name, held, drawn in json.loads(row.draws)),
+        tuple(Draw(name, Money(drawn, currency)) for name, drawn in json.loads(row.draws)),
         instruction,
         HoldReason(row.hold_reason) if row.hold_reason else None,
     )

@@ -1,22 +1,26 @@
 """An approval becomes a booked payment and one instruction, or is held with a reason. Amounts are copied, never made.
 
-Reserve first, then reserve to payable, then payable to clearing; all with the answer, before the bank hears of it.
+Every approval, of an advance or of the whole, pays what is payable less what was paid or is on its way: whatever
+became of an advance, nobody is paid twice or too little. Reserve first, then reserve to payable, then payable to
+clearing; all with the answer, before the bank hears of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
-from schemas.assessment import CostType, Decision, ReserveLine
+from schemas.assessment import Decision, ReserveLine
 from schemas.ids import LedgerTransferId, PaymentId
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing, Outcome, Work
 from schemas.payment import HoldReason, PaymentHeld, PaymentInstructed, PaymentKind
 from services.payment.domain.bank import BankOrder
 from services.payment.domain.files import (
-    PENDING,
+    ON_ITS_WAY,
     UNPAID_FOR_GOOD,
     ClaimFile,
     Draw,
@@ -25,67 +29,85 @@ from services.payment.domain.files import (
     PaymentStatus,
 )
 from services.payment.domain.ledger import Posting, Purpose, Transfer, account
+from services.payment.domain.reserving import is_for_loss, release, reserve_account, set_aside
 
 BANK_INSTRUCTION = "bank-instruction"
 
 
 def approve(
-    file: ClaimFile, decision: Decision, reserves: Sequence[ReserveLine], now: datetime
+    file: ClaimFile,
+    kind: PaymentKind,
+    decision: Decision,
+    reserves: Sequence[ReserveLine],
+    cause: UUID,
+    now: datetime,
 ) -> tuple[Outcome, ClaimFile]:
-    """Pay what was decided. A decision seen before, under whatever event, changes nothing."""
+    """Pay what was decided and is not on its way yet. A decision that has its payment changes nothing.
+
+    A decision below what was advanced pays nothing and takes nothing back: the reserve becomes what was paid.
+    """
     if file.decided(decision.decision_id):
         return Nothing(), file
     payment = Payment(
-        payment_id=PaymentId.of(decision.decision_id, "payment:final:1"),
+        payment_id=PaymentId.of(decision.decision_id, f"payment:{kind.value}:1"),
         decision_id=decision.decision_id,
-        kind=PaymentKind.final,
+        kind=kind,
         amount=decision.payable,
         status=PaymentStatus.instructed,
         decided_at=now,
     )
-    if any(one.status in PENDING | {PaymentStatus.paid, PaymentStatus.disputed} for one in file.payments):
-        # A second amount for one loss is paid only as a supplement, which names what it adds to.
-        return _held(file, payment, HoldReason.approval_differs)
-    draws = draw(decision, reserves)
+    against = None if _adds_up(decision, reserves) else HoldReason.approval_differs
+    against = against or _against(file, decision.payable)
+    if against is not None:
+        return _held(file, payment, against)
+    rest = decision.payable - on_its_way(file, decision.payable.currency)
+    cleared = _superseded(file, now)
+    if rest < Money.zero(rest.currency):
+        reserves = [line for line in reserves if not is_for_loss(reserve_account(line))]
+    reserved = set_aside(cleared, reserves, cause, now)
+    if rest <= Money.zero(rest.currency):
+        return Nothing(), reserved
+    payment = replace(payment, amount=rest)
+    draws = draw(reserved, decision, rest)
     if isinstance(draws, HoldReason):
         return _held(file, payment, draws)
     if file.payee is None or file.reference is None:
         return _held(file, payment, HoldReason.account_missing)
-    return _instructed(_superseded(file, now), replace(payment, draws=draws), now)
+    return _instructed(reserved, replace(payment, draws=draws), now)
 
 
-def decline(file: ClaimFile, now: datetime) -> tuple[Outcome, ClaimFile]:
-    """A person decided that nothing is payable: what was booked and never left the house is released."""
-    return Nothing(), _superseded(file, now)
+def decline(file: ClaimFile, cause: UUID, now: datetime) -> tuple[Outcome, ClaimFile]:
+    """Nothing more is payable: what was booked and never left the house goes back, and what is reserved is released."""
+    return Nothing(), release(_superseded(file, now), cause, now)
 
 
-def draw(decision: Decision, reserves: Sequence[ReserveLine]) -> tuple[Draw, ...] | HoldReason:
-    """What the payment takes from each reserve; a reason if the approval does not add up or is not reserved.
+def on_its_way(file: ClaimFile, currency: str) -> Money:
+    """What the claim's payees have, or may have, or will have unless the bank refuses."""
+    return Money.total((one.amount for one in file.payments if one.status in ON_ITS_WAY), currency)
+
+
+def draw(file: ClaimFile, decision: Decision, amount: Money) -> tuple[Draw, ...] | HoldReason:
+    """What the payment takes from each reserve; the reason if the reserves do not hold it.
 
     Each coverage is paid from its own reserve. An amount set by a person is taken from all, in proportion.
     """
-    if not _adds_up(decision, reserves):
-        return HoldReason.approval_differs
-    currency = decision.payable.currency
-    held: dict[str, Money] = {}
-    for line in reserves:
-        name = _reserve_account(line)
-        held[name] = held.get(name, Money.zero(currency)) + line.amount
-    loss = sorted(name for name, amount in held.items() if amount and not name.startswith("reserves-expense:"))
-    taken: dict[str, Money] = {}
+    currency = amount.currency
+    held = Counter({name: minor for (name, coin), minor in file.held().items() if coin == currency})
+    wanted: Counter[str] = Counter()
     if decision.override is None:
-        for part in decision.lines:
-            name = account("reserves", part.coverage_code)
-            taken[name] = taken.get(name, Money.zero(currency)) + part.payable
-    elif Money.total((held[name] for name in loss), currency) >= decision.payable:
-        shares = decision.payable.allocate([held[name].amount_minor for name in loss])
-        taken = dict(zip(loss, shares, strict=True))
+        for line in decision.lines:
+            wanted[account("reserves", line.coverage_code)] += line.payable.amount_minor
+        for (name, coin), minor in file.drawn().items():
+            if coin == currency and name in wanted:
+                wanted[name] -= minor
     else:
+        wanted = Counter({name: minor for name, minor in held.items() if is_for_loss(name)})
+    wanted = +wanted
+    if any(minor > held[name] for name, minor in wanted.items()) or wanted.total() < amount.amount_minor:
         return HoldReason.reserve_missing
-    nothing = Money.zero(currency)
-    if any(amount > held.get(name, nothing) for name, amount in taken.items()):
-        return HoldReason.reserve_missing
-    return tuple(Draw(name, held[name], taken.get(name, nothing)) for name in sorted(held) if held[name])
+    names = sorted(wanted)
+    shares = amount.allocate([wanted[name] for name in names])
+    return tuple(Draw(name, share) for name, share in zip(names, shares, strict=True) if share)
 
 
 def _adds_up(decision: Decision, reserves: Sequence[ReserveLine]) -> bool:
@@ -103,8 +125,22 @@ def _adds_up(decision: Decision, reserves: Sequence[ReserveLine]) -> bool:
     return lines == decision.computed and decision.payable == final
 
 
-def _reserve_account(line: ReserveLine) -> str:
-    return account("reserves" if line.cost_type is CostType.indemnity else "reserves-expense", line.coverage_code)
+def _against(file: ClaimFile, payable: Money) -> HoldReason | None:
+    """Why no approval can follow these payments, if so.
+
+    Once the whole was decided, a second amount is paid only as a supplement, which names what it adds to. But where
+    the bank refused a part in the meantime, a new decision makes up for it, up to what was booked before.
+    """
+    live = [one for one in file.payments if one.status in ON_ITS_WAY]
+    if any(one.amount.currency != payable.currency for one in live):
+        return HoldReason.approval_differs
+    if any(one.kind is not PaymentKind.partial for one in live):
+        refused = [one for one in file.payments if one.status in UNPAID_FOR_GOOD and one.draws]
+        booked = Money.total((one.amount for one in (*live, *refused)), payable.currency)
+        if not on_its_way(file, payable.currency) < payable <= booked:
+            return HoldReason.approval_differs
+    # What left the bank otherwise than instructed is known to nobody but a person who looks.
+    return HoldReason.account_in_doubt if any(one.status is PaymentStatus.disputed for one in live) else None
 
 
 def _held(file: ClaimFile, payment: Payment, reason: HoldReason) -> tuple[Outcome, ClaimFile]:
@@ -116,7 +152,7 @@ def _held(file: ClaimFile, payment: Payment, reason: HoldReason) -> tuple[Outcom
 def _instructed(file: ClaimFile, payment: Payment, now: datetime) -> tuple[Outcome, ClaimFile]:
     assert file.payee is not None and file.reference is not None
     instruction = Instruction.of(payment.payment_id, 1, payment.amount)
-    transfers = (_reserve(file, payment, now), _payable(file, payment, now), _to_clearing(file, instruction, now))
+    payable, to_clearing = _payable(file, payment, now), _to_clearing(file, instruction, now)
     event = PaymentInstructed(
         payment_id=payment.payment_id,
         decision_id=payment.decision_id,
@@ -125,7 +161,7 @@ def _instructed(file: ClaimFile, payment: Payment, now: datetime) -> tuple[Outco
         instruction_id=instruction.instruction_id,
         end_to_end_id=instruction.end_to_end_id,
         attempt=instruction.attempt,
-        ledger_transfer_id=transfers[2].transfer_id,
+        ledger_transfer_id=to_clearing.transfer_id,
         booked_at=now,
     )
     order = BankOrder(
@@ -136,32 +172,26 @@ def _instructed(file: ClaimFile, payment: Payment, now: datetime) -> tuple[Outco
         reference=file.reference,
         payee=file.payee,
     )
-    file = file.put(replace(payment, instruction=instruction), *transfers)
+    left = file.held()
+    left.subtract({(one.account, one.drawn.currency): one.drawn.amount_minor for one in payment.draws})
+    file = file.holding(left, payable).put(replace(payment, instruction=instruction), to_clearing)
     return Emit((event,), (Work(BANK_INSTRUCTION, order),)), file
 
 
 def _superseded(file: ClaimFile, now: datetime) -> ClaimFile:
-    """Earlier payments that ended without money give way to the new decision, and their bookings are released."""
+    """Earlier payments that ended without money give way; what they took goes back to its reserve."""
     for payment in file.payments:
         if payment.status in UNPAID_FOR_GOOD:
-            released = (_release(file, payment, now),) if payment.draws else ()
-            file = file.put(replace(payment, status=PaymentStatus.superseded), *released)
+            file = file.put(replace(payment, status=PaymentStatus.superseded))
+            if payment.draws:
+                held = file.held()
+                held.update({(one.account, one.drawn.currency): one.drawn.amount_minor for one in payment.draws})
+                file = file.holding(held, _given_back(file, payment, now))
     return file
 
 
-def _reserve(file: ClaimFile, payment: Payment, now: datetime) -> Transfer:
-    credits = tuple(Posting(one.account, -one.reserved) for one in payment.draws)
-    return Transfer(
-        payment.transfer_id("reserve"),
-        file.claim_id,
-        Purpose.reserve,
-        (Posting(account("claims-incurred"), _reserved(payment)), *credits),
-        now,
-    )
-
-
 def _payable(file: ClaimFile, payment: Payment, now: datetime) -> Transfer:
-    debits = tuple(Posting(one.account, one.drawn) for one in payment.draws if one.drawn)
+    debits = tuple(Posting(one.account, one.drawn) for one in payment.draws)
     return Transfer(
         payment.transfer_id("payable"),
         file.claim_id,
@@ -184,20 +214,12 @@ def _to_clearing(file: ClaimFile, instruction: Instruction, now: datetime) -> Tr
     )
 
 
-def _release(file: ClaimFile, payment: Payment, now: datetime) -> Transfer:
-    left = tuple(Posting(one.account, one.reserved - one.drawn) for one in payment.draws if one.reserved != one.drawn)
+def _given_back(file: ClaimFile, payment: Payment, now: datetime) -> Transfer:
+    credits = tuple(Posting(one.account, -one.drawn) for one in payment.draws)
     return Transfer(
         payment.transfer_id("released"),
         file.claim_id,
         Purpose.released,
-        (
-            Posting(account("claims-payable"), payment.amount),
-            *left,
-            Posting(account("claims-incurred"), -_reserved(payment)),
-        ),
+        (Posting(account("claims-payable"), payment.amount), *credits),
         now,
     )
-
-
-def _reserved(payment: Payment) -> Money:
-    return Money.total((one.reserved for one in payment.draws), payment.amount.currency)

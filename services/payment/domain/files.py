@@ -1,10 +1,12 @@
-"""The payment file of a claim: whom to pay, and every payment with what became of it.
+"""The payment file of a claim: whom to pay, what is reserved, and every payment with what became of it.
 
 Frozen: each change gives a new file, which carries what is to be stored. Nothing leaves it; payments only gain facts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,14 +32,26 @@ class PaymentStatus(StrEnum):
 
 PENDING = frozenset({PaymentStatus.instructed, PaymentStatus.in_doubt})
 UNPAID_FOR_GOOD = frozenset({PaymentStatus.rejected, PaymentStatus.held})
+ON_ITS_WAY = PENDING | {PaymentStatus.paid, PaymentStatus.disputed}
+"""Paid, or nobody can say yet that it is not: what a later decision counts as had."""
+
+Place = tuple[str, str]
+"""An account and a currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What one reserve account still holds for the claim: set aside, and taken by no payment."""
+
+    account: str
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One reserve account of a decision: what was set aside there, and what the payment takes from it."""
+    """What a payment takes from one reserve account."""
 
     account: str
-    reserved: Money
     drawn: Money
 
 
@@ -82,12 +96,14 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFile:
-    """A claim's payments. `touched`, `named` and `posted` are this transaction's news, to be stored."""
+    """A claim's reserves and payments. `touched`, `named`, `posted`, and reserves other than `stored`, are news."""
 
     claim_id: ClaimId
     reference: str | None = None
     payee: SealedParty | None = None
     payments: tuple[Payment, ...] = ()
+    reserves: tuple[Reserve, ...] = ()
+    stored: tuple[Reserve, ...] = ()
     touched: frozenset[PaymentId] = frozenset()
     named: bool = False
     posted: tuple[Transfer, ...] = ()
@@ -103,6 +119,26 @@ class ClaimFile:
     def decided(self, decision_id: DecisionId) -> bool:
         """Whether this decision has its payment already."""
         return any(one.decision_id == decision_id for one in self.payments)
+
+    def held(self) -> Counter[Place]:
+        """Minor units that each reserve account still holds."""
+        return Counter({(one.account, one.amount.currency): one.amount.amount_minor for one in self.reserves})
+
+    def drawn(self) -> Counter[Place]:
+        """Minor units that payments took from each reserve account and that did not go back."""
+        taken: Counter[Place] = Counter()
+        for payment in self.payments:
+            if payment.status is not PaymentStatus.superseded:
+                for one in payment.draws:
+                    taken[one.account, one.drawn.currency] += one.drawn.amount_minor
+        return taken
+
+    def holding(self, minor: Mapping[Place, int], *transfers: Transfer) -> ClaimFile:
+        """The file with these minor units in its reserve accounts, by the transfers posted."""
+        reserves = tuple(
+            Reserve(name, Money(minor[name, coin], coin)) for name, coin in sorted(minor) if minor[name, coin]
+        )
+        return replace(self, reserves=reserves, posted=(*self.posted, *transfers))
 
     def put(self, payment: Payment, *transfers: Transfer) -> ClaimFile:
         """The file with the payment added or replaced, and the transfers posted."""

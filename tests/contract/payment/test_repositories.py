@@ -24,14 +24,13 @@ from services.payment.adapters.files_sql import FileBookSql
 from services.payment.adapters.ledger_memory import LedgerBookMemory
 from services.payment.adapters.ledger_sql import LedgerBookSql
 from services.payment.app import MIGRATIONS
-from services.payment.domain.approval import approve
 from services.payment.domain.bank import Executed
 from services.payment.domain.files import ClaimFile, Instruction, PaymentStatus
 from services.payment.domain.ledger import DuplicateTransferError, Posting, Purpose, Transfer, imbalance
 from services.payment.domain.settlement import settle
 from services.payment.ports import FileBook, LedgerBook
 from tests.builders.events import REPORTED_AT, a_claim_approved, a_claim_id, a_decision, a_sealed_party, an_id, usd
-from tests.builders.payments import an_order
+from tests.builders.payments import an_order, approved
 
 VERSIONS = "payment_version"
 
@@ -96,12 +95,12 @@ def a_file(number: int = 1) -> ClaimFile:
 
 
 def an_approved_file(number: int = 1, payable: str = "1200.00") -> ClaimFile:
-    approved = a_claim_approved(a_decision(payable, name=f"decision-{number}"))
-    return approve(a_file(number), approved.decision, approved.reserves, REPORTED_AT)[1]
+    told = a_claim_approved(a_decision(payable, name=f"decision-{number}"))
+    return approved(a_file(number), told.decision, told.reserves)[1]
 
 
 def without_news(file: ClaimFile) -> ClaimFile:
-    return replace(file, touched=frozenset(), named=False, posted=())
+    return replace(file, stored=file.reserves, touched=frozenset(), named=False, posted=())
 
 
 def a_transfer(name: str = "t", amount: str = "1.00") -> Transfer:
@@ -150,9 +149,9 @@ def test_what_became_of_a_payment_replaces_what_was_stored(with_books: OpenBooks
 def test_a_payment_held_before_booking_comes_back_without_instruction(with_books: OpenBooks) -> None:
     async def run(books: Books) -> None:
         nobody = ClaimFile(a_claim_id())
-        approved = a_claim_approved()
+        told = a_claim_approved()
 
-        await books.keep(approve(nobody, approved.decision, approved.reserves, REPORTED_AT)[1])
+        await books.keep(approved(nobody, told.decision, told.reserves)[1])
 
         [payment] = (await books.file(a_claim_id())).payments
         assert (payment.status, payment.hold_reason) == (PaymentStatus.held, HoldReason.account_missing)

@@ -14,11 +14,12 @@ from schemas.ids import PaymentId, end_to_end_id
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing
 from schemas.payment import HoldReason, PaymentHeld, PaymentInstructed
-from services.payment.domain.approval import BANK_INSTRUCTION, approve, draw
+from services.payment.domain.approval import BANK_INSTRUCTION
 from services.payment.domain.bank import BankOrder
 from services.payment.domain.files import ClaimFile, Payment, PaymentStatus
 from services.payment.domain.ledger import imbalance, totals_of
 from tests.builders.events import REPORTED_AT, a_claim_id, a_decision, a_person, a_sealed_party, usd
+from tests.builders.payments import approved
 
 MINOR = st.integers(1, 10**15)
 
@@ -56,7 +57,7 @@ def held_for(outcome: object) -> HoldReason:
 def test_an_approval_becomes_one_instruction_with_ids_from_its_decision() -> None:
     decision = a_decision("1200.00")
 
-    outcome, file = approve(a_file(), decision, [a_reserve()], REPORTED_AT)
+    outcome, file = approved(a_file(), decision, [a_reserve()])
 
     assert isinstance(outcome, Emit)
     [event], [work] = outcome.events, outcome.work
@@ -70,15 +71,15 @@ def test_an_approval_becomes_one_instruction_with_ids_from_its_decision() -> Non
 
 
 def test_the_same_decision_again_changes_nothing() -> None:
-    _, file = approve(a_file(), a_decision(), [a_reserve()], REPORTED_AT)
+    _, file = approved(a_file(), a_decision(), [a_reserve()])
 
-    outcome, again = approve(file, a_decision(), [a_reserve()], REPORTED_AT)
+    outcome, again = approved(file, a_decision(), [a_reserve()])
 
     assert outcome == Nothing() and again is file
 
 
 def test_a_claim_never_reported_to_us_is_held() -> None:
-    outcome, file = approve(a_file(payee=None), a_decision(), [a_reserve()], REPORTED_AT)
+    outcome, file = approved(a_file(payee=None), a_decision(), [a_reserve()])
 
     assert held_for(outcome) is HoldReason.account_missing
     assert not file.posted
@@ -112,25 +113,23 @@ def test_an_approval_that_does_not_hold_is_held(
 ) -> None:
     decision = a_decision("1200.00").model_copy(update=changes)
 
-    outcome, file = approve(a_file(), decision, reserves, REPORTED_AT)
+    outcome, file = approved(a_file(), decision, reserves)
 
     assert held_for(outcome) is reason
     assert not file.posted and file.payments[0].status is PaymentStatus.held
 
 
 def test_two_reserve_lines_of_one_coverage_are_one_reserve() -> None:
-    draws = draw(a_decision("1200.00"), [a_reserve(amount="700.00"), a_reserve(amount="500.00")])
+    _, file = approved(a_file(), a_decision("1200.00"), [a_reserve(amount="700.00"), a_reserve(amount="500.00")])
 
-    assert not isinstance(draws, HoldReason)
-    assert [(one.account, one.reserved, one.drawn) for one in draws] == [
-        ("reserves:building", usd("1200.00"), usd("1200.00"))
-    ]
+    assert [(one.account, one.drawn) for one in file.payments[0].draws] == [("reserves:building", usd("1200.00"))]
+    assert file.reserves == ()
 
 
 def test_an_expense_reserve_is_set_aside_but_not_paid_from() -> None:
     expense = a_reserve("building", "50.00", cost_type=CostType.expense)
 
-    _, file = approve(a_file(), a_decision("1200.00"), [a_reserve(), expense], REPORTED_AT)
+    _, file = approved(a_file(), a_decision("1200.00"), [a_reserve(), expense])
 
     assert totals_of(file.posted)["reserves-expense:building", "USD"] == -5_000
 
@@ -146,7 +145,7 @@ def test_each_coverage_is_paid_from_its_own_reserve_and_what_is_left_stays(
         ReserveLine(coverage_code="contents", amount=Money(contents, "USD")),
     ]
 
-    _, file = approve(a_file(), decision, reserves, REPORTED_AT)
+    _, file = approved(a_file(), decision, reserves)
 
     totals = totals_of(file.posted)
     assert imbalance(totals) == {}
@@ -166,18 +165,18 @@ def test_an_amount_set_by_a_person_never_takes_more_than_a_reserve_holds(reserve
         update={"override": an_override(usd("1200.00"), final), "payable": final}
     )
 
-    draws = draw(decision, reserves)
+    _, file = approved(a_file(), decision, reserves)
 
-    assert not isinstance(draws, HoldReason)
-    assert Money.total((one.drawn for one in draws), "USD") == final
-    assert all(Money.zero("USD") <= one.drawn <= one.reserved for one in draws)
+    drawn = {one.account: one.drawn for one in file.payments[0].draws}
+    assert Money.total(drawn.values(), "USD") == final
+    assert all(drawn.get(f"reserves:{line.coverage_code}", usd("0.00")) <= line.amount for line in reserves)
 
 
 @pytest.mark.parametrize("status", ["instructed", "in_doubt", "paid", "disputed"])
 def test_a_second_decision_is_held_while_money_is_or_may_be_out(status: str) -> None:
     first = _with_status(PaymentStatus(status))
 
-    outcome, file = approve(first, a_decision("5.00", name="second"), [a_reserve(amount="5.00")], REPORTED_AT)
+    outcome, file = approved(first, a_decision("5.00", name="second"), [a_reserve(amount="5.00")])
 
     assert held_for(outcome) is HoldReason.approval_differs
     assert file.payments[0].status == status and not file.posted
@@ -187,13 +186,13 @@ def test_a_second_decision_is_held_while_money_is_or_may_be_out(status: str) -> 
 def test_a_second_decision_takes_the_place_of_one_that_paid_nothing(status: str) -> None:
     first = _with_status(PaymentStatus(status))
 
-    outcome, file = approve(first, a_decision("5.00", name="second"), [a_reserve(amount="5.00")], REPORTED_AT)
+    outcome, file = approved(first, a_decision("5.00", name="second"), [a_reserve(amount="5.00")])
 
     assert isinstance(outcome, Emit) and isinstance(outcome.events[0], PaymentInstructed)
     assert sorted(payment.status for payment in file.payments) == ["instructed", "superseded"]
 
 
 def _with_status(status: PaymentStatus) -> ClaimFile:
-    _, file = approve(a_file(), a_decision(name="first"), [a_reserve()], REPORTED_AT)
+    _, file = approved(a_file(), a_decision(name="first"), [a_reserve()])
     payment: Payment = replace(file.payments[0], status=status)
     return replace(file, payments=(payment,), posted=(), touched=frozenset())

@@ -13,7 +13,6 @@ from schemas.ids import end_to_end_id
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing, RetryLater
 from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentRejected
-from services.payment.domain.approval import approve
 from services.payment.domain.bank import (
     AccountMissing,
     Conflict,
@@ -29,15 +28,15 @@ from services.payment.domain.files import PENDING, ClaimFile, PaymentStatus
 from services.payment.domain.ledger import Transfer, imbalance, totals_of
 from services.payment.domain.settlement import QUIET_AFTER_TRIES, pause, settle
 from tests.builders.events import REPORTED_AT, a_claim_approved, a_claim_id, a_decision, a_sealed_party, usd
-from tests.builders.payments import an_order
+from tests.builders.payments import an_order, approved
 
 UNSENDABLE: list[Result] = [PayeeErased(), PayeeUnreadable(), AccountMissing()]
 
 
 def an_instructed_file(payable: str = "1200.00", name: str = "decision") -> ClaimFile:
-    approved = a_claim_approved(a_decision(payable, name=name))
+    told = a_claim_approved(a_decision(payable, name=name))
     file = ClaimFile(a_claim_id()).with_payee("CF-0000-0000-0000-0", a_sealed_party())
-    return approve(file, approved.decision, approved.reserves, REPORTED_AT)[1]
+    return approved(file, told.decision, told.reserves)[1]
 
 
 def executed(amount: Money) -> Executed:
@@ -195,9 +194,9 @@ def test_a_second_decision_after_any_replies_never_makes_two_payments_possible(r
     order = an_order(file)
     for result in results:
         _, file = settle(file, order, result, 1, REPORTED_AT)
-    approved = a_claim_approved(a_decision("12.00", name="second"))
+    told = a_claim_approved(a_decision("12.00", name="second"))
 
-    _, file = approve(file, approved.decision, approved.reserves, REPORTED_AT)
+    _, file = approved(file, told.decision, told.reserves)
 
     may_be_out = PENDING | {PaymentStatus.paid, PaymentStatus.disputed}
     assert sum(payment.status in may_be_out for payment in file.payments) == 1

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from schemas.intake import OtherPolicy, ReportedLine
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
-from schemas.terms import Coverage
+from schemas.terms import Coverage, FactValue
 from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.domain.claim import Report
 from tests.golden.translate import CaseError, Document, Task
 
 POLICY_FROM = "2000-01-01T00:00:00+00:00"
-LOSS_AT = "2026-06-15T12:00:00+00:00"
+LOSS_AT = "2025-06-15T12:00:00+00:00"
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = tuple(f"{month:02d}" for month in range(1, 13))
 YEARS = tuple(str(year) for year in range(2026, 2126))
@@ -131,10 +131,14 @@ def _report(task: Task, claim: Document, loss_at: str) -> Report:
             loss_zone="UTC",
             peril=claim.get("peril", "unknown"),
             reported_at=_instant(claim["reported_at"]) if "reported_at" in claim else None,
-            facts=claim["facts"] or None,
+            facts={name: _fact(value) for name, value in claim["facts"].items()} or None,
         )
     except ValidationError as error:
         raise CaseError(_said(error)) from None
+
+
+def _fact(value: FactValue | list[str]) -> FactValue:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _instant(text: str) -> datetime:

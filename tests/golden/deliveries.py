@@ -60,6 +60,7 @@ async def _deliver(policy: PolicySnapshot, report: Report, times: int, same_key:
     store = house.members["assessment"].store
     house.members["assessment"] = Member(memory_assessment_stage(house.book, rules), store)
     house.book.policies[policy.policy_number] = policy
+    house.clock.instant = max(house.clock.instant, report.loss_at)
     for number in range(times):
         client = Client("delivery" if same_key else f"delivery-{number}", _body(policy, report))
         await house.live("intake")

@@ -120,7 +120,7 @@ def contribute(position: Position, operation: Operation, terms: Terms, places: S
     loss, own = position.total(places), terms.needed("term:limit", position)
     others = [one.limit.as_fraction() for one in terms.other_policies]
     if method is ContributionMethod.by_sums_insured:
-        value = terms.figure("fact:insured_value", position)
+        value = terms.figure("fact:insured_value", position, places[0] if len(places) == 1 else None)
         loss = loss if value is None else min(loss, value)
     shares = _SHARES[method](loss, [own, *others])
     return Applied(

@@ -12,20 +12,29 @@ from cli.operations_page import operations_page
 from schemas.compatibility import Verdict, compare
 from schemas.documents import asyncapi, model_documents
 from schemas.flow import flow_page
+from services.assessment.adapters.adjudication_schema import document_schema
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "schemas"
 DOCS = ROOT / "docs"
+ADJUDICATION = "adjudication"
 
 
 def generated() -> dict[Path, str]:
     """Each generated file with its text."""
-    files = {FOLDER / "json" / f"{name}.json": _json(schema) for name, schema in model_documents().items()}
+    schemas = documents()
+    files = {FOLDER / "json" / f"{name}.json": text for name, text in schemas.items() if name != ADJUDICATION}
+    files[DOCS / f"{ADJUDICATION}.schema.json"] = schemas[ADJUDICATION]
     text = yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=120)
     files[FOLDER / "asyncapi.yaml"] = text
     files[DOCS / "flow.md"] = flow_page()
     files[DOCS / "operations.md"] = operations_page()
     return files
+
+
+def documents() -> dict[str, str]:
+    """Each JSON Schema as text by its name: those of records, and of the document that is adjudicated on trial."""
+    return {name: _json(schema) for name, schema in {**model_documents(), ADJUDICATION: document_schema()}.items()}
 
 
 def differing() -> list[Path]:

@@ -56,7 +56,7 @@ class Figures:
 
     def percent(self, rate: Fraction) -> str:
         """A part of the whole in per cent, to two decimals where it does not end before: 15%, 83.33%."""
-        return f"{self._decimals(rate * 100, 2)}%"
+        return f"{self._decimals(Fraction(round(rate * 10_000), 100), 2)}%"
 
     def exact(self, amount: Fraction) -> str:
         """An amount with more decimals than its currency has, with dots where it never ends."""

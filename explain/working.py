@@ -29,6 +29,7 @@ _FRAME = {
     "rounded": frozenset({"exact"}),
     "pay": frozenset({"amount"}),
     "nil": frozenset[str](),
+    "open": frozenset[str](),
     "value": frozenset({"amount"}),
     "total": frozenset({"amount"}),
     "override": frozenset({"computed", "amount"}),
@@ -134,7 +135,9 @@ class Working:
             yield self._moved(self._say["rounding"].fill({}), at, line.payable, None)
         elif exact != line.payable.as_fraction() and line.steps:
             yield "- " + self._say["rounded"].fill({"exact": self.figures.exact(exact)})
-        if valuation:
+        if not line.steps and not line.payable:
+            yield self._say["open"].fill({})
+        elif valuation:
             yield self._with("value", line.payable)
         else:
             yield self._with("pay", line.payable) if line.payable else self._say["nil"].fill({})

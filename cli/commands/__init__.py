@@ -13,6 +13,7 @@ COMMANDS = (
     "verify",
     "chaos",
     "submit",
+    "adjudicate",
     "review",
     "trace",
     "lag",

@@ -10,6 +10,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The generated files of schemas/ and docs/: check them, write them.", no_args_is_help=True)
     group.command("check")(check)
     group.command("write")(write)
+    group.command("show")(show)
     app.add_typer(group, name="schemas")
 
 
@@ -24,6 +25,17 @@ def check() -> None:
     for path in differing:
         typer.echo(f"{path.name} differs from the models; `claimflow schemas write` writes it")
     raise typer.Exit(1 if differing else 0)
+
+
+def show(name: str = typer.Argument(help="adjudication, or a type as it stands in schemas/json.")) -> None:
+    """Print one JSON Schema; an unknown name is told with those there are."""
+    from cli import schema_files
+    from hosting.exits import CannotStartError, Exit
+
+    known = schema_files.documents()
+    if name not in known:
+        raise CannotStartError(f"there is no such schema; there are {', '.join(known)}", Exit.usage)
+    typer.echo(known[name], nl=False)
 
 
 def write(

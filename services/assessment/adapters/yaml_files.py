@@ -51,10 +51,21 @@ _PlainLoader.yaml_implicit_resolvers = {
 
 def read_yaml(file: Path, model: type[Wanted]) -> Wanted:
     """The file as a checked model; RuleFileError otherwise."""
+    content = yaml_content(file)
+    try:
+        return model.model_validate(content, strict=False, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        said = first["msg"].removeprefix("Value error, ")
+        raise RuleFileError(file, place_of(first["loc"]), said) from None
+
+
+def yaml_content(file: Path) -> Any:
+    """What stands in the file, not checked: texts, whole numbers, lists, mappings; RuleFileError if it is no YAML."""
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
-        content = yaml.load(file.read_text(encoding="utf-8"), _PlainLoader)
+        return yaml.load(file.read_text(encoding="utf-8"), _PlainLoader)
     except (OSError, UnicodeDecodeError):
         raise RuleFileError(file, "", "cannot be read as UTF-8 text") from None
     except yaml.MarkedYAMLError as error:
@@ -62,12 +73,6 @@ def read_yaml(file: Path, model: type[Wanted]) -> Wanted:
         raise RuleFileError(file, line, error.problem or "is not YAML") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise RuleFileError(file, "", "is not YAML") from None
-    try:
-        return model.model_validate(content, strict=False, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        said = first["msg"].removeprefix("Value error, ")
-        raise RuleFileError(file, place_of(first["loc"]), said) from None
 
 
 def place_of(parts: tuple[int | str, ...]) -> str:

@@ -10,6 +10,9 @@ from hosting.settings import ProcessSettings
 
 RULES_FILE = Path(__file__).parent / "rules" / "assessment.yaml"
 TERMS_FOLDER = Path(__file__).parent / "terms"
+TABLES_FOLDER = Path(__file__).parent / "rules" / "tables"
+DUPLICATES_FILE = Path(__file__).parent / "rules" / "duplicates.yaml"
+RESERVES_FILE = Path(__file__).parent / "rules" / "reserves.yaml"
 
 
 class AssessmentSettings(ProcessSettings):

@@ -148,7 +148,7 @@ class LedgerUse(Model):
 
     aggregate_id: Annotated[Code, Privacy.internal]
     period: Annotated[ShortText, Privacy.internal]
-    amount: Annotated[ExactAmount, Privacy.internal]
+    amount: Annotated[NonNegativeMoney, Privacy.internal]
     borne: Annotated[bool, Privacy.internal] = False
 
 
@@ -169,6 +169,8 @@ class Decision(Model):
     override: Annotated[Override | None, Privacy.internal] = None
     proposed: Annotated[DecisionKind | None, Privacy.internal] = None
     coverages: Annotated[Annotated[tuple[CoverageResult, ...], Field(max_length=50)] | None, Privacy.internal] = None
+    uses: Annotated[Annotated[tuple[LedgerUse, ...], Field(max_length=50)] | None, Privacy.internal] = None
+    advanced: Annotated[NonNegativeMoney | None, Privacy.internal] = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -14,13 +15,15 @@ from schemas.intake import ClaimReported
 from schemas.ops import ReviewRecorded
 from schemas.outcomes import Nothing, Outcome
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentRejected
+from schemas.policy import PolicySnapshot
+from services.assessment.domain.around import Wanted, Within, shares_ledgers
 from services.assessment.domain.assess import LOOKUP_WORK, take_finding, take_report
-from services.assessment.domain.claim import ClaimState
+from services.assessment.domain.claim import ClaimState, Status, neighbour_of
 from services.assessment.domain.payments import take_confirmed, take_held, take_rejected
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
 from services.assessment.domain.review import take_review
 from services.assessment.domain.rules import AssessmentRules
-from services.assessment.ports import Claims, PolicyBook
+from services.assessment.ports import Claims, PolicyBook, Surroundings
 
 HANDLES: Mapping[str, type[BaseModel]] = {
     model.TYPE: model for model in (ClaimReported, ReviewRecorded, PaymentConfirmed, PaymentRejected, PaymentHeld)
@@ -28,33 +31,66 @@ HANDLES: Mapping[str, type[BaseModel]] = {
 LOOKUP_BATCH_MAX = 500
 LEASE_SPARE_SECONDS = 30.0
 
-Findings = Mapping[PolicyKey, PolicyFinding]
+_AWAIT_A_POLICY = frozenset({Status.new, Status.received, Status.awaiting_policy})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a batch's decisions need from outside: the policies looked up, and whose report came in."""
+
+    findings: Mapping[PolicyKey, PolicyFinding]
+    reported: Mapping[ClaimId, PolicyKey]
 
 
 class AssessmentHandler:
     """The four parts of a decision. One look-up serves a batch, and never waits longer than its deadline."""
 
-    def __init__(self, claims: Claims, book: PolicyBook, rules: AssessmentRules, lookup_seconds: float) -> None:
+    def __init__(
+        self,
+        claims: Claims,
+        surroundings: Surroundings,
+        book: PolicyBook,
+        rules: AssessmentRules,
+        lookup_seconds: float,
+    ) -> None:
         self._claims = claims
+        self._surroundings = surroundings
         self._book = book
         self._rules = rules
         self._lookup_seconds = lookup_seconds
 
-    async def prepare(self, inputs: Sequence[Input]) -> Findings:
-        reports = [one.data for one in inputs if isinstance(one.data, ClaimReported)]
-        keys = {PolicyKey(report.policy_number, report.loss_at) for report in reports}
-        return await self._book.get_many(keys, self._lookup_seconds) if keys else {}
+    async def prepare(self, inputs: Sequence[Input]) -> Facts:
+        reported = {
+            one.claim_id: PolicyKey(one.data.policy_number, one.data.loss_at)
+            for one in inputs
+            if isinstance(one.data, ClaimReported)
+        }
+        keys = set(reported.values())
+        return Facts(await self._book.get_many(keys, self._lookup_seconds) if keys else {}, reported)
 
-    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx) -> dict[ClaimId, ClaimState]:
+    async def load(self, claim_ids: Sequence[ClaimId], tx: Tx, facts: Facts | None) -> dict[ClaimId, ClaimState]:
         found = await self._claims.load(claim_ids, tx)
-        return {claim_id: found.get(claim_id) or ClaimState(claim_id) for claim_id in claim_ids}
+        states = {claim_id: found.get(claim_id) or ClaimState(claim_id) for claim_id in claim_ids}
+        wanted = {claim_id: one for claim_id, state in states.items() if (one := _wanted(state, facts)) is not None}
+        if not wanted:
+            return states
+        vicinity = await self._surroundings.read(wanted, tx)
+        within = {claim_id: Within(vicinity, one.policy_number, claim_id in found) for claim_id, one in wanted.items()}
+        return {
+            claim_id: replace(state, within=within[claim_id]) if claim_id in within else state
+            for claim_id, state in states.items()
+        }
 
-    def decide(self, state: ClaimState, event: Input, facts: Findings | None) -> tuple[Outcome, ClaimState]:
+    def decide(self, state: ClaimState, event: Input, facts: Facts | None) -> tuple[Outcome, ClaimState]:
+        outcome, decided = self._decide(looked_around(state), event, facts)
+        return outcome, noted(state, decided)
+
+    def _decide(self, state: ClaimState, event: Input, facts: Facts | None) -> tuple[Outcome, ClaimState]:
         data, cause_id, now = event.data, event.cause_id, event.now
         match data:
             case ClaimReported():
                 key = PolicyKey(data.policy_number, data.loss_at)
-                finding = (facts or {}).get(key, PolicyMissing.unavailable)
+                finding = (facts.findings if facts is not None else {}).get(key, PolicyMissing.unavailable)
                 return take_report(state, data, finding, self._rules, cause_id, now)
             case ReviewRecorded():
                 return take_review(state, data, self._rules, cause_id, now)
@@ -68,6 +104,42 @@ class AssessmentHandler:
 
     async def save(self, states: Mapping[ClaimId, ClaimState], tx: Tx) -> None:
         await self._claims.save(states, tx)
+        await self._surroundings.keep(states, tx)
+
+
+def _wanted(state: ClaimState, facts: Facts | None) -> Wanted | None:
+    """A claim that may be decided now needs its neighbours; one whose policy shares ledgers needs those."""
+    if state.report is None:
+        key = facts.reported.get(state.claim_id) if facts is not None else None
+        finding = facts.findings.get(key) if facts is not None and key is not None else None
+        ledgers = isinstance(finding, PolicySnapshot) and shares_ledgers(finding)
+        return None if key is None else Wanted(key.policy_number, key.as_of, near=True, ledgers=ledgers)
+    if state.status is Status.closed:
+        return None
+    near = state.status in _AWAIT_A_POLICY
+    # Without a policy yet, nobody knows whether it shares ledgers: they are read, to be there when it comes.
+    ledgers = state.policy is None or shares_ledgers(state.policy)
+    wanted = Wanted(state.report.policy_number, state.report.loss_at, near, ledgers)
+    return wanted if near or ledgers else None
+
+
+def looked_around(state: ClaimState) -> ClaimState:
+    """The state with what stands around it now, after whatever the batch decided before."""
+    if state.within is None:
+        return state
+    within = state.within
+    around = within.vicinity.around(within.policy_number, state.claim_id, within.is_stored)
+    return replace(state, around=around)
+
+
+def noted(before: ClaimState, after: ClaimState) -> ClaimState:
+    """Tells the rest of the batch what was just decided."""
+    within, neighbour = before.within, neighbour_of(after)
+    if within is not None and neighbour is not None and after is not before:
+        is_new = before.report is None and not within.is_stored
+        within.vicinity.note(within.policy_number, neighbour, after.uses, is_new)
+        return replace(after, within=replace(within, is_stored=True))
+    return after
 
 
 class PolicyLookup:
@@ -91,7 +163,8 @@ class PolicyLookup:
     def conclude(self, state: ClaimState, done: WorkDone, now: datetime) -> tuple[Outcome, ClaimState]:
         item = done.item
         cause_id = work_cause(item.work_id, item.attempt)
-        return take_finding(state, done.result, item.attempt, self._rules, cause_id, now)
+        outcome, decided = take_finding(looked_around(state), done.result, item.attempt, self._rules, cause_id, now)
+        return outcome, noted(state, decided)
 
 
 def _key(item: WorkItem) -> PolicyKey:

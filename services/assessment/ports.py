@@ -7,6 +7,7 @@ from typing import Protocol
 
 from messaging.ports import Tx
 from schemas.ids import ClaimId
+from services.assessment.domain.around import Vicinity, Wanted
 from services.assessment.domain.claim import ClaimState
 from services.assessment.domain.policies import PolicyFinding, PolicyKey
 
@@ -29,3 +30,16 @@ class Claims(Protocol):
 
     async def save(self, states: Mapping[ClaimId, ClaimState], tx: Tx) -> None:
         """Insert or replace, in one statement."""
+
+
+class Surroundings(Protocol):
+    """What stands around claims: the other claims of their policies, and what those have used of shared limits."""
+
+    async def read(self, wanted: Mapping[ClaimId, Wanted], tx: Tx) -> Vicinity:
+        """Locks the policies in order of their numbers until the transaction ends, then reads.
+
+        Without the lock two claims of one policy could be decided at once, each without the other's part.
+        """
+
+    async def keep(self, states: Mapping[ClaimId, ClaimState], tx: Tx) -> None:
+        """What these claims now take from shared ledgers replaces what they took before."""

@@ -32,6 +32,7 @@ from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.policy_book_memory import MemoryPolicyBook
 from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.adapters.rule_files import load_rules
+from services.assessment.adapters.surroundings_memory import MemorySurroundings
 from services.assessment.app import assessment_stage
 from services.assessment.domain.claim import ClaimState, Report
 from services.assessment.domain.rules import AssessmentRules
@@ -165,7 +166,7 @@ class AssessmentHouse:
         self.stage: Stage
 
     async def restart(self) -> None:
-        self.stage = assessment_stage(self.claims, self._book, self.rules)
+        self.stage = assessment_stage(self.claims, MemorySurroundings(), self._book, self.rules)
         tables = MemoryTables(self.stage.name)
         publisher = Publisher(tables, self.store, self.log.producer(), self.clock)
         decoder = Decoder(self.stage, {topic_of(writer): writer for writer in WRITERS}, EVENT_TYPES)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from messaging.ports import Tx
 from schemas.ids import ClaimId
+from services.assessment.domain.around import ALONE
 from services.assessment.domain.claim import ClaimState
 
 TABLE = "assessment_claims"
@@ -21,4 +23,4 @@ class MemoryClaims:
     async def save(self, states: Mapping[ClaimId, ClaimState], tx: Tx) -> None:
         table = tx.table(TABLE)
         for claim_id, state in states.items():
-            table[claim_id] = state
+            table[claim_id] = replace(state, around=ALONE, within=None)

@@ -7,14 +7,15 @@ decision is noted here before the next one is made: two claims at once never spe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fractions import Fraction
 from types import MappingProxyType
 
 from schemas.assessment import LedgerUse
 from schemas.ids import ClaimId
-from schemas.money import Money, exact_amount
+from schemas.intake import Place
+from schemas.money import Money
 from schemas.policy import PolicySnapshot
 from schemas.terms import Coverage, DeductibleKind, DeductiblePer, LimitBasis
 
@@ -41,14 +42,27 @@ class Around:
 
     claims_on_policy: int = 0
     near: tuple[Neighbour, ...] = ()
-    used: Mapping[LedgerKey, Fraction] = NOTHING_USED
+    used: Mapping[LedgerKey, Fraction] = field(default_factory=lambda: NOTHING_USED)
 
 
 ALONE = Around()
+NEAR_DAYS = timedelta(days=30)
+NEAR_MAX = 50
+"""Of other claims of a policy, those whose loss is at most so far away are looked at, the nearest so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to be read around a claim: its near neighbours, what its policy's ledgers hold, or both."""
+
+    policy_number: str
+    loss_at: datetime
+    near: bool
+    ledgers: bool
 
 
 class Vicinity:
-    """The policies of one batch: what is stored about their claims, and what the batch itself decides, noted at once."""
+    """The policies of one batch: what is stored about their claims, and what the batch decides, noted at once."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -56,15 +70,16 @@ class Vicinity:
         self._used: dict[str, dict[LedgerKey, dict[ClaimId | None, Fraction]]] = {}
 
     def count(self, policy_number: str, claims: int) -> None:
-        """How many claims of the policy are stored, the batch's own included."""
-        self._counts[policy_number] = claims
+        """So many more claims of the policy are stored, those of the batch included."""
+        self._counts[policy_number] = self._counts.get(policy_number, 0) + claims
 
     def add(self, policy_number: str, neighbour: Neighbour) -> None:
         self._near.setdefault(policy_number, {})[neighbour.claim_id] = neighbour
 
     def use(self, policy_number: str, key: LedgerKey, claim_id: ClaimId | None, amount: Fraction) -> None:
-        """What a claim has used; None stands for all claims that are not in the batch."""
-        self._used.setdefault(policy_number, {}).setdefault(key, {})[claim_id] = amount
+        """What a claim has used, on top of what was said before; None: all claims that are not in the batch."""
+        holders = self._used.setdefault(policy_number, {}).setdefault(key, {})
+        holders[claim_id] = holders.get(claim_id, Fraction(0)) + amount
 
     def around(self, policy_number: str, claim_id: ClaimId, is_stored: bool) -> Around:
         """What stands around one claim of the policy."""
@@ -83,12 +98,21 @@ class Vicinity:
         """What was just decided about a claim of the batch."""
         self.add(policy_number, neighbour)
         if is_new:
-            self._counts[policy_number] = self._counts.get(policy_number, 0) + 1
+            self.count(policy_number, 1)
         claim_id = neighbour.claim_id
         for holders in self._used.get(policy_number, {}).values():
             holders.pop(claim_id, None)
         for one in uses:
-            self.use(policy_number, (one.aggregate_id, one.period), claim_id, exact_amount(one.amount))
+            self.use(policy_number, (one.aggregate_id, one.period), claim_id, one.amount.as_fraction())
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where a claim stands in its batch's vicinity. `is_stored`: among the stored claims that were counted."""
+
+    vicinity: Vicinity
+    policy_number: str
+    is_stored: bool
 
 
 def shares_ledgers(policy: PolicySnapshot) -> bool:
@@ -104,3 +128,12 @@ def _shares(coverage: Coverage) -> bool:
         or any(one.kind is DeductibleKind.annual for one in coverage.deductibles)
         or any(one.per is DeductiblePer.year for one in coverage.sublimits or ())
     )
+
+
+def place_key(place: Place | None) -> str | None:
+    """Where it happened as one text to compare: the postcode, else the area, with the country; None if neither."""
+    if place is None or (place.postcode is None and place.admin is None):
+        return None
+    # Written in several ways, it is still one postcode.
+    postcode = None if place.postcode is None else place.postcode.replace(" ", "").replace("-", "")
+    return f"{place.country}:{postcode}" if postcode else f"{place.country}/{place.admin}"

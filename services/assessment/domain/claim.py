@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import InstanceOf
+
 from schemas.assessment import (
+    AdvanceApproved,
     ClaimApproved,
     ClaimClosed,
     ClaimDecidedNil,
@@ -19,18 +22,25 @@ from schemas.assessment import (
     ClaimPartlyApproved,
     ClaimReferred,
     ClaimRegistered,
+    ClaimSegmented,
     Decision,
+    DocumentsRequested,
+    DuplicateLinked,
+    LedgerUse,
     PolicyAwaited,
     PolicyWaitReason,
     ReferralReason,
+    RequestedDocument,
 )
 from schemas.event import Event
-from schemas.ids import ClaimId, EventId, PaymentId
-from schemas.intake import ClaimReported, OtherPolicy, ReportedLine
+from schemas.ids import ClaimId, EventId, PaymentId, claim_reference
+from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived, OtherPolicy, Place, ReportedLine
 from schemas.money import Money
-from schemas.payment import PaymentConfirmed
+from schemas.payment import PaymentConfirmed, PaymentRejected
 from schemas.policy import PolicySnapshot
 from schemas.terms import Facts
+from services.assessment.domain.around import ALONE, Around, Neighbour, Within, place_key
+from services.assessment.domain.duplicates import asked_total
 
 
 class Status(StrEnum):
@@ -40,6 +50,7 @@ class Status(StrEnum):
     received = "RECEIVED"
     awaiting_policy = "AWAITING_POLICY"
     registered = "REGISTERED"
+    awaiting_info = "AWAITING_INFO"
     in_assessment = "IN_ASSESSMENT"
     approved = "APPROVED"
     partly_approved = "PARTLY_APPROVED"
@@ -65,6 +76,7 @@ class Report:
     reported_at: datetime | None = None
     facts: Facts | None = None
     other_policies: tuple[OtherPolicy, ...] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,11 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class ClaimState:
-    """Everything a later decision about the claim may depend on. `decision` is the last approval."""
+    """Everything a later decision about the claim may depend on. `decision` is the last approval.
+
+    `uses` is what the claim now takes from shared ledgers, `advances` what was approved to be paid before the whole
+    was decided. `around` and `within` are not the claim's own: they are read with it and never kept.
+    """
 
     claim_id: ClaimId
     status: Status = Status.new
@@ -104,6 +120,16 @@ class ClaimState:
     decision: Decision | None = None
     paid: tuple[Paid, ...] = ()
     outcome: ClaimOutcome | None = None
+    uses: tuple[LedgerUse, ...] = ()
+    advances: tuple[Decision, ...] = ()
+    segment: str | None = None
+    lane: str | None = None
+    duplicate_of: ClaimId | None = None
+    asked_papers: tuple[RequestedDocument, ...] = ()
+    paper_rounds: int = 0
+    withdrawn: bool = False
+    around: InstanceOf[Around] = field(default_factory=lambda: ALONE)
+    within: InstanceOf[Within] | None = None
 
     @property
     def paid_total(self) -> Money | None:
@@ -111,6 +137,13 @@ class ClaimState:
         if not self.paid:
             return None
         return Money.total((one.amount for one in self.paid), self.paid[0].amount.currency)
+
+    @property
+    def advanced(self) -> Money | None:
+        """What advances were approved for; None if there were none."""
+        if not self.advances:
+            return None
+        return Money.total((one.payable for one in self.advances), self.advances[0].payable.currency)
 
     @property
     def is_paid(self) -> bool:
@@ -134,19 +167,60 @@ def fold(state: ClaimState, event: Event, event_id: UUID) -> ClaimState:
         case ClaimReferred():
             referral = Referral(EventId(event_id), event.reasons, event.decision)
             return replace(state, status=_referred(state, event), referral=referral, wait=None)
+        case AdvanceApproved():
+            return replace(state, advances=(*state.advances, event.decision), uses=_uses(event.decision))
         case ClaimApproved():
-            return replace(state, status=Status.approved, decision=event.decision, referral=None)
+            return _decided(state, Status.approved, event.decision)
         case ClaimPartlyApproved():
-            return replace(state, status=Status.partly_approved, decision=event.decision, referral=None)
+            return _decided(state, Status.partly_approved, event.decision)
         case ClaimDecidedNil():
-            return replace(state, status=Status.decided_nil, decision=event.decision, referral=None)
+            return _decided(state, Status.decided_nil, event.decision)
         case ClaimDenied():
-            return replace(state, status=Status.denied, decision=None, referral=None)
+            return replace(state, status=Status.denied, decision=None, referral=None, uses=())
         case PaymentConfirmed():
             return _confirmed(state, event)
         case ClaimClosed():
-            return replace(state, status=Status.closed, outcome=event.outcome, referral=None)
+            kept = state.uses if event.outcome in _KEEP_USES else ()
+            return replace(state, status=Status.closed, outcome=event.outcome, referral=None, uses=kept)
+    return _fold_aside(state, event)
+
+
+_KEEP_USES = frozenset({ClaimOutcome.paid, ClaimOutcome.nil})
+
+
+def _fold_aside(state: ClaimState, event: Event) -> ClaimState:
+    """What is known beside the decision: where the claim was sorted, what was asked for, what came back."""
+    match event:
+        case ClaimSegmented():
+            return replace(state, segment=event.segment, lane=event.lane)
+        case DuplicateLinked():
+            return replace(state, duplicate_of=event.other_claim_id)
+        case DocumentsRequested():
+            return replace(
+                state,
+                status=Status.awaiting_info,
+                referral=None,
+                asked_papers=event.documents,
+                paper_rounds=event.round,
+            )
+        case DocumentsReceived():
+            came = {document.kind for document in event.documents}
+            left = tuple(one for one in state.asked_papers if one.kind not in came)
+            return replace(state, asked_papers=left)
+        case ClaimWithdrawn():
+            return replace(state, withdrawn=True)
+        case PaymentRejected():
+            # Money that will not be paid is free for others again; another approval takes it anew.
+            return replace(state, uses=tuple(one for one in state.uses if one.borne))
     return state
+
+
+def _decided(state: ClaimState, status: Status, decision: Decision) -> ClaimState:
+    return replace(state, status=status, decision=decision, referral=None, uses=_uses(decision), asked_papers=())
+
+
+def _uses(decision: Decision) -> tuple[LedgerUse, ...]:
+    return decision.uses or ()
 
 
 def _report(event: ClaimReported) -> Report:
@@ -162,6 +236,7 @@ def _report(event: ClaimReported) -> Report:
         reported_at=event.reported_at,
         facts=event.facts,
         other_policies=event.other_policies,
+        place=event.place,
     )
 
 
@@ -177,3 +252,22 @@ def _confirmed(state: ClaimState, event: PaymentConfirmed) -> ClaimState:
     others = tuple(one for one in state.paid if one.payment_id != event.payment_id)
     state = replace(state, paid=(*others, Paid(event.payment_id, event.amount)))
     return replace(state, status=Status.paid) if state.status is not Status.closed and state.is_paid else state
+
+
+_NOT_IN_PLAY = frozenset({ClaimOutcome.denied, ClaimOutcome.duplicate, ClaimOutcome.withdrawn})
+
+
+def neighbour_of(state: ClaimState) -> Neighbour | None:
+    """The claim as other claims of its policy see it; None if it was never reported."""
+    report = state.report
+    if report is None:
+        return None
+    return Neighbour(
+        claim_id=state.claim_id,
+        reference=claim_reference(state.claim_id),
+        loss_at=report.loss_at,
+        peril=report.peril,
+        place=place_key(report.place),
+        asked=asked_total(report.lines, report.currency),
+        open_or_paid=state.outcome not in _NOT_IN_PLAY and not state.withdrawn,
+    )

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from hashlib import sha256
 from uuid import UUID
 
-from schemas.assessment import CostType, Decision, DecisionKind, DecisionLine, ReferralReason, ReserveLine, Rule
+from schemas.assessment import (
+    CostType,
+    Decision,
+    DecisionKind,
+    DecisionLine,
+    LedgerUse,
+    ReferralReason,
+    ReserveLine,
+    Rule,
+)
 from schemas.ids import DecisionId
 from schemas.intake import ReportedLine
 from schemas.model import canonical_json
 from schemas.money import Money
 from schemas.policy import PolicySnapshot, PolicyStatus
 from schemas.terms import Coverage
-from services.assessment.domain.adjudicate import adjudicate, in_order, unknown_facts
+from services.assessment.domain.adjudicate import NOTHING_USED, Used, adjudicate, in_order, unknown_facts
 from services.assessment.domain.claim import Report
+from services.assessment.domain.position import Use
 from services.assessment.domain.rules import RulesVersion
 
 TERMS_RULE = "policy-terms"
@@ -34,13 +45,19 @@ class Proposal:
 
 
 def propose(
-    report: Report, policy: PolicySnapshot, snapshot_hash: str, rule: Rule, rules: RulesVersion, cause_id: UUID
+    report: Report,
+    policy: PolicySnapshot,
+    snapshot_hash: str,
+    rule: Rule,
+    rules: RulesVersion,
+    cause_id: UUID,
+    used: Used = NOTHING_USED,
 ) -> Proposal:
-    """Adjudicates the claim and looks whether software may pay what comes out."""
-    wrong = _not_computable(report, policy)
+    """Adjudicates the claim and looks whether software may pay what comes out. `used`: by the policy's other claims."""
+    wrong = not_computable(report, policy)
     if wrong:
         return Proposal(None, wrong)
-    found = adjudicate(report, policy)
+    found = adjudicate(report, policy, used)
     reasons = list(found.questions)
     if unknown_facts(report, policy):
         reasons.append(ReferralReason.fact_unknown)
@@ -62,11 +79,12 @@ def propose(
         input_hash=input_hash(report, snapshot_hash, rule),
         proposed=None if found.kind is DecisionKind.pay else found.kind,
         coverages=found.coverages or None,
+        uses=ledger_uses(found.uses, policy.currency) or None,
     )
     return Proposal(decision, in_order(reasons))
 
 
-def _not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralReason, ...]:
+def not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralReason, ...]:
     """Why the claim cannot be held against this policy at all."""
     wrong = []
     if not policy.in_force_at(report.loss_at):
@@ -80,6 +98,19 @@ def _not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralRea
     ):
         wrong.append(ReferralReason.currency_differs)
     return tuple(wrong)
+
+
+def ledger_uses(uses: Sequence[Use], currency: str) -> tuple[LedgerUse, ...]:
+    """What the claim takes from shared ledgers, in whole minor units and once a ledger and period."""
+    taken: dict[tuple[str, str, bool], Fraction] = {}
+    for use in uses:
+        key = (use.aggregate_id, use.period, use.borne)
+        taken[key] = taken.get(key, Fraction(0)) + use.amount
+    return tuple(
+        LedgerUse(aggregate_id=ledger, period=period, amount=Money.of_fraction(amount, currency), borne=borne)
+        for (ledger, period, borne), amount in taken.items()
+        if amount
+    )
 
 
 def _clauses(lines: Sequence[DecisionLine], policy: PolicySnapshot) -> list[Rule]:

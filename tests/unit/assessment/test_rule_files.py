@@ -103,7 +103,11 @@ def test_the_terms_that_are_shipped_load_and_are_silent_about_other_lines() -> N
     "old, new, said",
     [
         ("op: deductible", "op: magic", "flood.yaml: versions row 1: coverages row 1, operations row 1: op is one of"),
-        ("          - {op: limit, clause_id: SFIP.III.A}\n", "", "versions row 1: coverages row 1, operations: must include"),
+        (
+            "          - {op: limit, clause_id: SFIP.III.A}\n",
+            "",
+            "versions row 1: coverages row 1, operations: must include",
+        ),
         ("code: contents", "code: building", "flood.yaml: versions row 1: each coverage stands once"),
         ("line: flood", "line: flood\nlimits: none", "flood.yaml: limits"),
         ("op: deductible", "op: deductible, of: 'term:limit'", "operations row 1: deductible takes no of"),

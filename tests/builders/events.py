@@ -11,17 +11,25 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from schemas.assessment import (
+    AdvanceApproved,
     ClaimApproved,
     ClaimClosed,
     ClaimOutcome,
     ClaimReferred,
     ClaimRegistered,
+    ClaimSegmented,
     Decision,
     DecisionKind,
     DecisionLine,
+    DocumentsRequested,
+    DuplicateLinked,
+    FraudFlag,
     Person,
     ReferralReason,
+    RequestedDocument,
     ReserveLine,
+    ReserveReason,
+    ReserveSet,
     Rule,
     Step,
 )
@@ -30,6 +38,7 @@ from schemas.event import Event, encode
 from schemas.ids import (
     ClaimId,
     DecisionId,
+    DocumentId,
     EventId,
     InstructionId,
     KeyId,
@@ -42,7 +51,7 @@ from schemas.ids import (
     end_to_end_id,
     event_id,
 )
-from schemas.intake import ClaimReported, Place, ReportedLine
+from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentRef, DocumentsReceived, Place, ReportedLine
 from schemas.money import Money
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.party import SealedParty
@@ -184,6 +193,74 @@ def a_claim_approved(decision: Decision | None = None, **changes: Any) -> ClaimA
         "approved_by": "system",
     }
     return ClaimApproved(**fields | changes)
+
+
+def a_reserve_set(amount: str = "2200.00", **changes: Any) -> ReserveSet:
+    """What is set aside at registration, for the building."""
+    fields: dict[str, Any] = {
+        "reserves": (ReserveLine(coverage_code="building", amount=usd(amount)),),
+        "reason": ReserveReason.registration,
+        "rule": Rule(id="reserve-at-registration", version="1"),
+    }
+    return ReserveSet(**fields | changes)
+
+
+def an_advance_approved(decision: Decision | None = None, reserve: str = "2200.00", **changes: Any) -> AdvanceApproved:
+    """A part that nobody disputes, with the reserve that holds from then on."""
+    fields: dict[str, Any] = {
+        "decision": decision or a_decision("500.00", name="advance"),
+        "reserves": (ReserveLine(coverage_code="building", amount=usd(reserve)),),
+        "approved_by": "system",
+    }
+    return AdvanceApproved(**fields | changes)
+
+
+def a_claim_segmented(**changes: Any) -> ClaimSegmented:
+    fields: dict[str, Any] = {
+        "segment": "simple",
+        "lane": "fast",
+        "flags": (FraudFlag(code="loss_soon_after_inception", row="flags-3"),),
+        "rules": (Rule(id="segment", version="1"),),
+        "input_hash": "0" * 64,
+    }
+    return ClaimSegmented(**fields | changes)
+
+
+def a_duplicate_linked(other: ClaimId | None = None, **changes: Any) -> DuplicateLinked:
+    other = other or a_claim_id(2)
+    fields: dict[str, Any] = {
+        "other_claim_id": other,
+        "other_reference": claim_reference(other),
+        "score": "0.9",
+        "reasons": ("same_policy", "near_loss_time"),
+    }
+    return DuplicateLinked(**fields | changes)
+
+
+def documents_requested(*kinds: str, **changes: Any) -> DocumentsRequested:
+    wanted = tuple(RequestedDocument(kind=kind) for kind in kinds or ("repair_invoice",))
+    fields: dict[str, Any] = {"documents": wanted, "round": 1, "person": a_person()}
+    return DocumentsRequested(**fields | changes)
+
+
+def documents_received(*kinds: str, **changes: Any) -> DocumentsReceived:
+    found = tuple(
+        DocumentRef(
+            document_id=DocumentId(an_id(f"document:{kind}")),
+            kind=kind,
+            sha256="a" * 64,
+            size_bytes=1_000,
+            media_type="application/pdf",
+        )
+        for kind in kinds or ("repair_invoice",)
+    )
+    fields: dict[str, Any] = {"documents": found, "received_at": REPORTED_AT}
+    return DocumentsReceived(**fields | changes)
+
+
+def a_claim_withdrawn(**changes: Any) -> ClaimWithdrawn:
+    fields: dict[str, Any] = {"reason": "paid_by_another", "withdrawn_at": REPORTED_AT}
+    return ClaimWithdrawn(**fields | changes)
 
 
 def a_claim_closed(**changes: Any) -> ClaimClosed:

@@ -30,7 +30,7 @@ from messaging.tables import Tables
 from messaging.work import Dispatcher
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer
-from schemas.assessment import Decision, ReserveLine
+from schemas.assessment import ClaimOutcome, Decision, ReserveLine
 from schemas.event import Event, decode
 from schemas.ids import ClaimId, SubjectId
 from schemas.outcomes import Outcome
@@ -51,9 +51,12 @@ from simulators.bank.book import Book
 from tests.builders.events import (
     REPORTED_AT,
     a_claim_approved,
+    a_claim_closed,
     a_claim_id,
     a_claim_reported,
     a_decision,
+    a_reserve_set,
+    an_advance_approved,
     an_id,
     on_the_wire,
 )
@@ -210,6 +213,25 @@ class PaymentHouse:
             self.tell(a_claim_reported(claim, reporter=payee), claim)
             decision = a_decision(payable, name=f"decision-{number}")
             self.tell(a_claim_approved(decision), claim, after={"intake": 1})
+
+    async def report_and_reserve(self, number: int = 1, reserve: str = "900.00", party: Party | None = None) -> None:
+        """The claim reported, and its reserve set at registration."""
+        claim = a_claim_id(number)
+        self.tell(a_claim_reported(claim, reporter=await self.sealed(party)), claim)
+        self.tell(a_reserve_set(reserve), claim, after={"intake": 1})
+
+    def tell_of_advance(self, number: int = 1, payable: str = "300.00", reserve: str = "900.00") -> None:
+        """An advance approved, of the claim whose reserve then is `reserve`."""
+        advance = an_advance_approved(a_decision(payable, name=f"advance-{number}"), reserve)
+        self.tell(advance, a_claim_id(number), after={"intake": 1})
+
+    def tell_of_approval(self, number: int = 1, payable: str = "700.00", name: str = "decision") -> None:
+        """The whole approved, from a reserve of just that."""
+        approval = a_claim_approved(a_decision(payable, name=f"{name}-{number}"))
+        self.tell(approval, a_claim_id(number), after={"intake": 1})
+
+    def tell_of_close(self, number: int = 1, outcome: ClaimOutcome = ClaimOutcome.paid) -> None:
+        self.tell(a_claim_closed(outcome=outcome, paid=None), a_claim_id(number), after={"intake": 1})
 
     async def settle(self, steps_max: int = 60) -> None:
         """Takes in what is on the log and carries out work until nothing is pending, letting time pass."""

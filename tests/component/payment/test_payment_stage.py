@@ -10,17 +10,18 @@ from functools import partial
 import pytest
 
 from privacy.wiring import memory_sealer_with_ring
-from schemas.assessment import ClaimDenied, Override, ReserveLine
+from schemas.assessment import ClaimDenied, ClaimOutcome, Override, ReserveLine
 from schemas.ids import end_to_end_id
 from schemas.money import Money
 from schemas.party import Account
-from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentInstructed, PaymentRejected
+from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentInstructed, PaymentKind, PaymentRejected
 from services.payment.domain.bank import BankReply, CreditTransfer
 from services.payment.domain.files import PaymentStatus
 from tests.builders.events import (
     a_claim_approved,
     a_claim_id,
     a_claim_reported,
+    a_claim_withdrawn,
     a_decision,
     a_person,
     an_id,
@@ -75,6 +76,112 @@ async def test_the_statement_of_a_claim_shows_reserve_payable_instructed_paid() 
             ("paid", "bank", -120_000),
             ("paid", "bank-clearing", 120_000),
         ]
+
+
+async def test_an_advance_and_the_rest_are_paid_from_the_reserve_set_at_registration() -> None:
+    async with a_payment_house() as house:
+        await house.report_and_reserve(reserve="900.00")
+        house.tell_of_advance(payable="300.00", reserve="900.00")
+        await house.settle()
+        assert await house.totals() == {
+            ("claims-incurred", "USD"): 90_000,
+            ("reserves:building", "USD"): -60_000,
+            ("bank", "USD"): -30_000,
+        }
+        house.tell_of_approval(payable="700.00")
+
+        await house.settle()
+
+        told = [(one.kind, one.amount.to_text()) for one in house.told(PaymentInstructed)]
+        assert told == [(PaymentKind.partial, "300.00"), (PaymentKind.final, "400.00")]
+        assert Money.total((one.amount for one in house.told(PaymentConfirmed)), "USD") == usd("700.00")
+        assert await house.totals() == {("claims-incurred", "USD"): 70_000, ("bank", "USD"): -70_000}
+
+
+async def test_the_whole_log_of_an_advance_delivered_again_posts_nothing_twice() -> None:
+    async with a_payment_house() as house:
+        await house.report_and_reserve()
+        house.tell_of_advance()
+        house.tell_of_approval()
+        house.tell_of_close()
+        await house.settle()
+        before = await house.totals()
+
+        await house.restart()
+        for place in house.engine.next:
+            house.engine.next[place] = 0
+        await house.settle()
+
+        assert len(house.bank.executed) == 2
+        assert await house.totals() == before
+
+
+async def test_a_rejected_advance_is_part_of_the_final_payment() -> None:
+    closed = Account(holder="Ada Example", account_number="0009990004", country="US")
+    async with a_payment_house() as house:
+        await house.report_and_reserve(party=a_party(account=closed))
+        house.tell_of_advance(payable="300.00")
+        await house.settle()
+        house.tell_of_approval(payable="700.00")
+
+        await house.settle()
+
+        told = [(one.kind, one.amount.to_text()) for one in house.told(PaymentInstructed)]
+        assert told == [(PaymentKind.partial, "300.00"), (PaymentKind.final, "700.00")]
+
+
+async def test_a_final_decision_below_the_advance_tells_nothing() -> None:
+    async with a_payment_house() as house:
+        await house.report_and_reserve()
+        house.tell_of_advance(payable="300.00")
+        await house.settle()
+        house.tell_of_approval(payable="200.00")
+
+        await house.settle()
+
+        assert len(house.told()) == 2
+        assert await house.totals() == {("claims-incurred", "USD"): 30_000, ("bank", "USD"): -30_000}
+
+
+@pytest.mark.parametrize("outcome", list(ClaimOutcome))
+async def test_a_closed_claim_has_nothing_in_its_reserve_accounts(outcome: ClaimOutcome) -> None:
+    async with a_payment_house() as house:
+        await house.report_and_reserve()
+        house.tell_of_advance(payable="300.00")
+        await house.settle()
+        house.tell_of_close(outcome=outcome)
+
+        await house.settle()
+
+        assert await house.totals() == {("claims-incurred", "USD"): 30_000, ("bank", "USD"): -30_000}
+        assert (await house.file()).reserves == ()
+
+
+async def test_a_withdrawal_that_assessment_has_not_judged_releases_nothing() -> None:
+    async with a_payment_house() as house:
+        await house.report_and_reserve(reserve="900.00")
+        house.tell(a_claim_withdrawn())
+
+        await house.settle()
+
+        assert (await house.totals())["reserves:building", "USD"] == -90_000
+
+
+async def test_what_the_bank_refused_stays_owed_when_a_claim_closes_as_paid_and_goes_back_when_it_is_withdrawn() -> (
+    None
+):
+    closed = Account(holder="Ada Example", account_number="0009990004", country="US")
+    async with a_payment_house() as house:
+        for number in (1, 2):
+            await house.report_and_reserve(number, party=a_party(account=closed))
+            house.tell_of_advance(number, payable="300.00")
+        await house.settle()
+        house.tell_of_close(1, ClaimOutcome.paid)
+        house.tell_of_close(2, ClaimOutcome.withdrawn)
+
+        await house.settle()
+
+        assert await house.totals() == {("claims-incurred", "USD"): 30_000, ("claims-payable", "USD"): -30_000}
 
 
 async def test_the_whole_log_delivered_again_pays_nobody_twice() -> None:

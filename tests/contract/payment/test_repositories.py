@@ -16,17 +16,19 @@ from hosting.migrate import downgrade, migrate, upgrade
 from messaging.ports import Store
 from messaging.stores.store_memory import MemoryStore
 from messaging.stores.store_sql import SqlStore
+from schemas.assessment import CostType, ReserveLine
 from schemas.ids import ClaimId, LedgerTransferId
 from schemas.money import Money
-from schemas.payment import HoldReason
+from schemas.payment import HoldReason, PaymentKind
 from services.payment.adapters.files_memory import FileBookMemory
 from services.payment.adapters.files_sql import FileBookSql
 from services.payment.adapters.ledger_memory import LedgerBookMemory
 from services.payment.adapters.ledger_sql import LedgerBookSql
 from services.payment.app import MIGRATIONS
 from services.payment.domain.bank import Executed
-from services.payment.domain.files import ClaimFile, Instruction, PaymentStatus
+from services.payment.domain.files import ClaimFile, Instruction, PaymentStatus, Reserve
 from services.payment.domain.ledger import DuplicateTransferError, Posting, Purpose, Transfer, imbalance
+from services.payment.domain.reserving import release, set_aside
 from services.payment.domain.settlement import settle
 from services.payment.ports import FileBook, LedgerBook
 from tests.builders.events import REPORTED_AT, a_claim_approved, a_claim_id, a_decision, a_sealed_party, an_id, usd
@@ -124,6 +126,49 @@ def test_files_come_back_as_they_were_saved(with_books: OpenBooks) -> None:
         async with books.store.begin() as tx:
             found = await books.files.load([file.claim_id for file in files], tx)
         assert found == {file.claim_id: without_news(file) for file in files}
+
+    with_books(run)
+
+
+def test_reserves_are_replaced_by_what_they_became_down_to_none(with_books: OpenBooks) -> None:
+    async def run(books: Books) -> None:
+        lines = [
+            ReserveLine(coverage_code="building", amount=usd("900.00")),
+            ReserveLine(coverage_code="building", cost_type=CostType.expense, amount=Money(7_000, "JPY")),
+        ]
+        file = set_aside(ClaimFile(a_claim_id()), lines, an_id("one"), REPORTED_AT)
+        await books.keep(file)
+        found = await books.file(a_claim_id())
+        assert found == without_news(file)
+
+        await books.keep(set_aside(found, lines[:1], an_id("two"), REPORTED_AT))
+        fewer = await books.file(a_claim_id())
+        assert fewer.reserves == (Reserve("reserves:building", usd("900.00")),)
+        assert fewer.payee is None
+
+        await books.keep(release(fewer, an_id("three"), REPORTED_AT))
+        assert await books.file(a_claim_id()) == ClaimFile(a_claim_id())
+        assert not any((await books.totals()).values())
+
+    with_books(run)
+
+
+def test_an_advance_and_its_final_payment_come_back_with_what_they_drew(with_books: OpenBooks) -> None:
+    async def run(books: Books) -> None:
+        lines = [ReserveLine(coverage_code="building", amount=usd("900.00"))]
+        _, advanced = approved(a_file(), a_decision("300.00", name="advance"), lines, PaymentKind.partial)
+        await books.keep(advanced)
+
+        _, file = approved(await books.file(a_claim_id()), a_decision("700.00"), lines)
+        await books.keep(file)
+
+        found = await books.file(a_claim_id())
+        assert {(one.kind, one.amount) for one in found.payments} == {
+            (PaymentKind.partial, usd("300.00")),
+            (PaymentKind.final, usd("400.00")),
+        }
+        assert found.drawn() == {("reserves:building", "USD"): 70_000}
+        assert found.reserves == (Reserve("reserves:building", usd("200.00")),)
 
     with_books(run)
 
@@ -305,6 +350,36 @@ def test_the_migration_goes_up_down_and_up(database_url: str) -> None:
             left = await connection.scalar(text("SELECT count(*) FROM ledger_transfers"))
 
         assert left == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.database
+def test_reserves_of_a_ledger_that_was_kept_before_are_taken_over(database_url: str) -> None:
+    async def run() -> None:
+        async with sql_store(database_url) as store:
+            books = Books(store, FileBookSql(), LedgerBookSql())
+            lines = [ReserveLine(coverage_code="building", amount=usd("900.00"))]
+            await books.keep(approved(a_file(), a_decision("700.00"), lines)[1], an_approved_file(2))
+            kept = await books.file(a_claim_id())
+            async with store.engine.begin() as connection:
+                await connection.execute(text("DROP TABLE reserves"))
+                await connection.execute(
+                    text("""UPDATE payments SET draws = '[["reserves:building",90000,70000],["reserves:gone",5,0]]'
+                             WHERE amount_minor = 70000""")
+                )
+                await connection.execute(
+                    text("""UPDATE payments SET draws = '[["reserves:building",120000,120000]]'
+                             WHERE amount_minor = 120000""")
+                )
+                await connection.execute(text(f"UPDATE {VERSIONS} SET version_num = '0001'"))
+
+            async with store.engine.begin() as connection:
+                await connection.run_sync(upgrade, MIGRATIONS, VERSIONS)
+
+            assert await books.file(a_claim_id()) == kept
+            assert kept.reserves == (Reserve("reserves:building", usd("200.00")),)
+            assert (await books.file(a_claim_id(2))).reserves == ()
 
     asyncio.run(run())
 

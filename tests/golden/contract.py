@@ -22,6 +22,7 @@ LOSS_AT = "2025-06-15T12:00:00+00:00"
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = tuple(f"{month:02d}" for month in range(1, 13))
 YEARS = tuple(str(year) for year in range(2026, 2126))
+DAYS = tuple(f"{YEARS[0]}-{month}-{day:02d}T12:00:00+00:00" for day in range(1, 29) for month in MONTHS)
 
 
 def policies_of(task: Task, terms: PolicyTerms) -> tuple[PolicySnapshot, ...]:
@@ -43,7 +44,7 @@ def reports_of(task: Task) -> tuple[Report, ...]:
     for number, claim in enumerate(task.claims):
         loss_at = claim.get("loss_at", LOSS_AT)
         if task.plan == "series":
-            loss_at = _days(task)[number] if years else f"{YEARS[number]}-06-15T12:00:00+00:00"
+            loss_at = DAYS[number] if years else f"{YEARS[number]}-06-15T12:00:00+00:00"
         reports.append(_report(task, claim, loss_at))
     return tuple(reports)
 
@@ -61,14 +62,6 @@ def others_of(policies: Sequence[PolicySnapshot], labels: Sequence[str], own: in
 def ledgers_of(task: Task) -> Mapping[str, Money]:
     """What was paid out of each aggregate before."""
     return {name: Money.of_text(one["amount"], one["currency"]) for name, one in task.ledgers.items()}
-
-
-def _days(task: Task) -> list[str]:
-    if len(task.claims) > len(MONTHS) * 28:
-        raise CaseError("inputs.losses: are more than fit into a year")
-    return [f"{YEARS[0]}-{month}-{day:02d}T12:00:00+00:00" for day in range(1, 29) for month in MONTHS][
-        : len(task.claims)
-    ]
 
 
 def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> PolicySnapshot:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from cli.operations_page import operations_page
+from cli.terms_page import TERMS_PAGE, terms_page
 from schemas.compatibility import Verdict, compare
 from schemas.documents import asyncapi, model_documents
 from schemas.flow import flow_page
@@ -29,6 +30,7 @@ def generated() -> dict[Path, str]:
     files[FOLDER / "asyncapi.yaml"] = text
     files[DOCS / "flow.md"] = flow_page()
     files[DOCS / "operations.md"] = operations_page()
+    files[TERMS_PAGE] = terms_page()
     return files
 
 

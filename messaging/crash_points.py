@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 POINTS: frozenset[str] = frozenset(
     """
-    parties.sealed key-row.reserved answer.sent
+    parties.sealed key-row.reserved answer.sent paper.stored draft.stored
     batch.received decoded handler.returned answer.commit answer.committed
     publish.send publish.acked published.mark published.marked input.ack
     park.commit park.committed dead-letter.send dead-letter.acked unpark.read unpark.each

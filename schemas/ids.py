@@ -162,6 +162,14 @@ def claim_reference(claim: ClaimId) -> str:
     return _written(symbols)
 
 
+def reference_bits(reference: str) -> int:
+    """The 60 bits of the claim's hash that a canonical reference stands for."""
+    bits = 0
+    for symbol in reference[3:17].replace("-", ""):
+        bits = bits << 5 | _VALUE[symbol]
+    return bits
+
+
 def parse_reference(text: str) -> str:
     """The canonical reference a person meant: any case and spacing, O for 0, I or L for 1, CF left out or not."""
     if len(text) > 60:

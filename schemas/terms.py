@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from schemas.model import ClauseId, Code, Model, Privacy, ShortText
 from schemas.money import NonNegativeMoney
@@ -34,7 +34,7 @@ def _flag(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-FactValue = Annotated[bool | ShortText | Annotated[tuple[ShortText, ...], Field(max_length=50)], BeforeValidator(_flag)]
+FactValue = Annotated[StrictBool | ShortText | Annotated[tuple[ShortText, ...], Field(max_length=50)], BeforeValidator(_flag)]
 """A fact as it stands in a claim: true or false, text (decimal, date, instant, code), or a list of texts."""
 
 Facts = Annotated[dict[FactName, FactValue], Field(max_length=100)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,30 @@ from hosting.process import leave
 from hosting.settings import load_settings
 from hosting.web import ProblemError, health_routes, http_server, problem, problem_answer
 from messaging.ports import Clock, Store
-from messaging.process import open_stage, open_store
+from messaging.process import StageProcess, open_stage, open_store
 from messaging.stage import Stage
 from messaging.tables import Tables
 from privacy.errors import MasterKeyError
 from privacy.migrate import migrate_key_ring
 from privacy.wiring import open_sealer
 from services.intake.adapters.backlog import TablesBacklog
+from services.intake.adapters.drafts_memory import MemoryDraftRows
+from services.intake.adapters.drafts_sql import SqlDraftRows
 from services.intake.adapters.keys_memory import MemoryKeyRows
 from services.intake.adapters.keys_sql import SqlKeyRows
+from services.intake.adapters.paper_store import PaperPlaceError, memory_paper_store, open_paper_store
+from services.intake.adapters.papers_memory import MemoryPaperRows, MemoryRequestKeys, MemoryWithdrawals
+from services.intake.adapters.papers_sql import SqlPaperRows, SqlRequestKeys, SqlWithdrawals
+from services.intake.handlers.drafts import Drafts
+from services.intake.handlers.papers import Papers
+from services.intake.handlers.posting import Posting
 from services.intake.handlers.reports import Intake, Limits, ReadsNothing
-from services.intake.ports import Publishing, Recording, Sealing
+from services.intake.ports import PaperStore, Publishing, Recording, Sealing
 from services.intake.routes.admission import Admission
 from services.intake.routes.claims import ClaimRoutes
+from services.intake.routes.drafts import DraftRoutes
 from services.intake.routes.openapi import document
+from services.intake.routes.papers import PaperLimits, PaperRoutes
 from services.intake.settings import IntakeSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -68,16 +79,57 @@ def memory_intake(
     return Intake(store, MemoryKeyRows(), sealing, recording, publishing, backlog, clock, status_url, limits)
 
 
-def create_app(
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Everything intake takes in: reports; papers and withdrawals; drafts."""
+
+    intake: Intake
+    posting: Posting
+    papers: Papers
+    drafts: Drafts
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await self.posting.close()
+        await self.intake.close()
+
+
+def memory_desks(
     intake: Intake,
-    now: Callable[[], datetime],
-    live: Health,
-    ready: Health,
-    requests_max: int = 512,
-    bulk_requests_max: int = 8,
+    store: Store,
+    sealing: Sealing,
+    recording: Recording,
+    publishing: Publishing,
+    clock: Clock,
+    place: PaperStore | None = None,
+    answer_seconds: float = 5.0,
+    papers_max: int = 200,
+) -> Desks:
+    """The real things over a store in memory; papers stay in memory too unless a place is given."""
+    posting = Posting(store, MemoryKeyRows(), MemoryRequestKeys(), recording, publishing, answer_seconds)
+    papers = Papers(posting, MemoryPaperRows(), MemoryWithdrawals(), place or memory_paper_store(), clock, papers_max)
+    return Desks(intake, posting, papers, Drafts(posting, MemoryDraftRows(), sealing, intake, clock, _zones()))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """See `IntakeSettings`."""
+
+    requests_max: int = 512
+    bulk_requests_max: int = 8
+    uploads_max: int = 8
+    papers: PaperLimits = field(default_factory=PaperLimits)
+
+
+def create_app(
+    desks: Desks, now: Callable[[], datetime], live: Health, ready: Health, limits: HttpLimits | None = None
 ) -> Starlette:
     """The HTTP side. Every error of it is a problem document."""
-    claims = ClaimRoutes(intake, now, _zones(), Admission(requests_max), Admission(bulk_requests_max))
+    limits, intake = limits or HttpLimits(), desks.intake
+    singles = Admission(limits.requests_max)
+    claims = ClaimRoutes(intake, now, _zones(), singles, Admission(limits.bulk_requests_max))
+    papers = PaperRoutes(desks.papers, intake, singles, Admission(limits.uploads_max), limits.papers)
+    drafts = DraftRoutes(desks.drafts, intake, singles)
 
     async def openapi(request: Request) -> Response:
         return Response(_described(), media_type="application/json")
@@ -86,6 +138,13 @@ def create_app(
         routes=[
             Route("/v1/claims", claims.submit, methods=["POST"]),
             Route("/v1/claims:bulk", claims.submit_bulk, methods=["POST"]),
+            Route("/v1/claims/{claim}/documents", papers.add, methods=["POST"]),
+            Route("/v1/claims/{claim}/documents", papers.list, methods=["GET"]),
+            Route("/v1/claims/{claim}:withdraw", papers.withdraw, methods=["POST"]),
+            Route("/v1/drafts", drafts.create, methods=["POST"]),
+            Route("/v1/drafts/{draft}:submit", drafts.submit, methods=["POST"]),
+            Route("/v1/drafts/{draft}", drafts.show, methods=["GET"]),
+            Route("/v1/drafts/{draft}", drafts.patch, methods=["PATCH"]),
             Route("/openapi.json", openapi),
             *health_routes(live, ready),
         ],
@@ -125,29 +184,44 @@ async def serve(settings: IntakeSettings) -> AsyncIterator[str]:
         store = await opened.enter_async_context(open_store(settings, "intake", MIGRATIONS))
         sealer = await opened.enter_async_context(_sealing(settings))
         process = await opened.enter_async_context(open_stage(intake_stage(), store, settings))
-        intake = Intake(
-            store,
-            SqlKeyRows(),
-            sealer,
-            process.recorder,
-            process.publisher,
-            TablesBacklog(store, process.tables, process.clock),
-            process.clock,
-            settings.status_url,
-            Limits(settings.unpublished_max, settings.answer_seconds, settings.group_rows, settings.group_ms / 1000),
-        )
-        opened.push_async_callback(intake.close)
-        watching = asyncio.create_task(_watch(intake))
-        opened.push_async_callback(_cancelled, watching)
-        app = create_app(
-            intake,
-            process.clock.now,
-            process.live,
-            process.ready,
+        desks = _sql_desks(settings, process, sealer, _place(settings))
+        opened.push_async_callback(desks.close)
+        for watch in (desks.intake.watch_backlog, desks.drafts.watch_expiry):
+            opened.push_async_callback(_cancelled, asyncio.create_task(_watch(watch)))
+        limits = HttpLimits(
             settings.requests_max,
             settings.bulk_requests_max,
+            settings.uploads_max,
+            PaperLimits(settings.paper_bytes_max, settings.upload_seconds),
         )
+        app = create_app(desks, process.clock.now, process.live, process.ready, limits)
         yield await opened.enter_async_context(http_server(app, settings.host, settings.port))
+
+
+def _sql_desks(settings: IntakeSettings, process: StageProcess, sealer: Sealing, place: PaperStore) -> Desks:
+    store, clock, seconds = process.store, process.clock, settings.answer_seconds
+    intake = Intake(
+        store,
+        SqlKeyRows(),
+        sealer,
+        process.recorder,
+        process.publisher,
+        TablesBacklog(store, process.tables, clock),
+        clock,
+        settings.status_url,
+        Limits(settings.unpublished_max, seconds, settings.group_rows, settings.group_ms / 1000),
+    )
+    posting = Posting(store, SqlKeyRows(), SqlRequestKeys(), process.recorder, process.publisher, seconds)
+    papers = Papers(posting, SqlPaperRows(), SqlWithdrawals(), place, clock, settings.papers_max)
+    kept = timedelta(days=settings.draft_days)
+    return Desks(intake, posting, papers, Drafts(posting, SqlDraftRows(), sealer, intake, clock, _zones(), kept))
+
+
+def _place(settings: IntakeSettings) -> PaperStore:
+    try:
+        return open_paper_store(settings.papers)
+    except PaperPlaceError as wrong:
+        raise CannotStartError(f"CLAIMFLOW_INTAKE_PAPERS: {wrong}", Exit.usage) from None
 
 
 @asynccontextmanager
@@ -174,13 +248,13 @@ async def _sealing(settings: IntakeSettings) -> AsyncIterator[Sealing]:
         raise CannotStartError(str(wrong), Exit.usage) from None
 
 
-async def _watch(intake: Intake) -> None:
+async def _watch(part: Callable[[], Awaitable[None]]) -> None:
     try:
-        await intake.watch_backlog()
+        await part()
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        leave("intake: the backlog could not be watched", error)
+        leave("intake: its backlog or its drafts could not be watched", error)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

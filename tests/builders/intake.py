@@ -25,11 +25,13 @@ from messaging.stores.tables_memory import MemoryTables
 from privacy.key_ring_memory import MemoryKeyRing
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer_with_ring
-from schemas.event import decode
+from schemas.event import Event, decode
 from schemas.intake import ClaimReported
-from services.intake.app import create_app, intake_stage, memory_intake
+from services.intake.adapters.paper_store import memory_paper_store
+from services.intake.app import Desks, HttpLimits, create_app, intake_stage, memory_desks, memory_intake
 from services.intake.handlers.reports import Intake, Limits
-from services.intake.ports import Sealing
+from services.intake.ports import PaperStore, Sealing
+from services.intake.routes.papers import PaperLimits
 
 PARTITIONS = 4
 TOPIC = "claims.intake.v1"
@@ -75,10 +77,14 @@ class Wire:
 class Life:
     """One running service."""
 
-    intake: Intake
+    desks: Desks
     publisher: Publisher
     wire: Wire
     client: httpx2.AsyncClient
+
+    @property
+    def intake(self) -> Intake:
+        return self.desks.intake
 
     async def submit(self, body: Any, key: str = "key-1", **headers: str) -> httpx2.Response:
         """POST /v1/claims; `body` is JSON-able or the very bytes."""
@@ -99,6 +105,7 @@ class World:
 
     clock: SteppedClock = field(default_factory=SteppedClock)
     store: MemoryStore = field(default_factory=MemoryStore)
+    place: PaperStore = field(default_factory=memory_paper_store)
     sealer: Sealer = field(init=False)
     sealing: Sealing | None = None
     ring: MemoryKeyRing = field(init=False)
@@ -110,37 +117,46 @@ class World:
 
     @asynccontextmanager
     async def new_life(
-        self, limits: Limits | None = None, requests_max: int = 512, bulk_requests_max: int = 8
+        self,
+        limits: Limits | None = None,
+        requests_max: int = 512,
+        bulk_requests_max: int = 8,
+        uploads_max: int = 8,
+        papers: PaperLimits | None = None,
+        papers_max: int = 200,
     ) -> AsyncIterator[Life]:
         stage, tables, wire = intake_stage(), MemoryTables("intake"), Wire(self.log)
         publisher = Publisher(tables, self.store, wire, self.clock)
         recorder = Recorder(stage, tables, self.clock, PARTITIONS)
-        intake = memory_intake(self.store, tables, self.sealing or self.sealer, recorder, publisher, self.clock, limits)
-        app = create_app(intake, self.clock.now, lambda: OK, lambda: OK, requests_max, bulk_requests_max)
+        sealing = self.sealing or self.sealer
+        intake = memory_intake(self.store, tables, sealing, recorder, publisher, self.clock, limits)
+        seconds = limits.answer_seconds if limits else 5.0
+        desks = memory_desks(
+            intake, self.store, sealing, recorder, publisher, self.clock, self.place, seconds, papers_max
+        )
+        http = HttpLimits(requests_max, bulk_requests_max, uploads_max, papers or PaperLimits())
+        app = create_app(desks, self.clock.now, lambda: OK, lambda: OK, http)
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
-            yield Life(intake, publisher, wire, client)
-            await intake.close()
+            yield Life(desks, publisher, wire, client)
+            await desks.close()
 
     def records(self) -> list[Record]:
         """Everything on intake's topic, second copies too."""
         return self.log.records(TOPIC)
 
     def events(self) -> dict[str, ClaimReported]:
-        """The topic's events by id: a second copy is the same event, byte for byte, or this fails."""
-        found: dict[str, tuple[bytes | None, Any]] = {}
+        """The reports on the topic by id: a second copy is the same event, byte for byte, or this fails."""
+        return {key: event for key, event in self.all_events().items() if isinstance(event, ClaimReported)}
+
+    def all_events(self) -> dict[str, Event]:
+        """Like `events`, of every type."""
+        found: dict[str, tuple[bytes | None, Any, str]] = {}
         for record in self.records():
-            event_id = dict(record.headers)["ce_id"].decode()
-            copy = (record.value, record.headers)
-            assert found.setdefault(event_id, copy) == copy
-        return {key: _reported(value) for key, (value, _) in found.items()}
-
-
-def _reported(value: bytes | None) -> ClaimReported:
-    assert value is not None
-    event = decode(ClaimReported.TYPE, value)
-    assert isinstance(event, ClaimReported)
-    return event
+            headers = dict(record.headers)
+            copy = (record.value, record.headers, headers["ce_type"].decode())
+            assert found.setdefault(headers["ce_id"].decode(), copy) == copy
+        return {key: decode(kind, value or b"") for key, (value, _, kind) in found.items()}
 
 
 __all__ = ["CommitUnknown", "Life", "SteppedClock", "Wire", "World"]

@@ -1,1 +1,1 @@
-"""Intake's ports filled in: idempotency keys on PostgreSQL and in memory."""
+"""Intake's ports filled in: its tables on PostgreSQL and in memory, papers in an object store."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from messaging.ports import Tx
-from schemas.ids import ClaimId
+from schemas.ids import ClaimId, claim_reference
 from services.intake.ports import KeyRow
 
 TABLE = "idempotency_keys"
@@ -25,3 +25,6 @@ class MemoryKeyRows:
     async def find(self, tx: Tx, claim_ids: Collection[ClaimId]) -> dict[ClaimId, KeyRow]:
         table = tx.table(TABLE)
         return {claim_id: table[claim_id] for claim_id in claim_ids if claim_id in table}
+
+    async def find_reference(self, tx: Tx, reference: str) -> list[KeyRow]:
+        return [row for row in tx.table(TABLE).values() if claim_reference(row.claim_id) == reference]

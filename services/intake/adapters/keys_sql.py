@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import text
 
 from messaging.ports import Tx
-from schemas.ids import ClaimId
+from schemas.ids import ClaimId, reference_bits
 from services.intake.ports import KeyRow
 
 # In id order, so that two processes that store the same keys wait for each other instead of deadlocking.
@@ -24,6 +25,13 @@ _RESERVE = text("""
 _FIND = text("""
     SELECT claim_id, client, key, body_sha256, status_url, recorded_at
       FROM idempotency_keys WHERE claim_id = ANY(CAST(:claim_ids AS uuid[]))
+""")
+
+# A reference is made of the first 60 bits of this hash; the expression is that of the index.
+_HASH = "substr(sha256(decode('636c61696d666c6f772e7265666572656e63652e7631', 'hex') || uuid_send(claim_id)), 1, 8)"
+_FIND_REFERENCE = text(f"""
+    SELECT claim_id, client, key, body_sha256, status_url, recorded_at
+      FROM idempotency_keys WHERE {_HASH} BETWEEN :first AND :last LIMIT 10
 """)
 
 
@@ -51,8 +59,15 @@ class SqlKeyRows:
             return {}
         # A statement of its own after the insert: only a new snapshot sees a row that another process just committed.
         found = await tx.connection.execute(_FIND, {"claim_ids": list(claim_ids)})
-        rows = (
-            KeyRow(ClaimId(claim_id), client, key, bytes(body_sha256), status_url, recorded_at)
-            for claim_id, client, key, body_sha256, status_url, recorded_at in found
-        )
+        rows = [_row(row) for row in found]
         return {row.claim_id: row for row in rows}
+
+    async def find_reference(self, tx: Tx, reference: str) -> list[KeyRow]:
+        bits = reference_bits(reference) << 4
+        span = {"first": bits.to_bytes(8), "last": (bits | 15).to_bytes(8)}
+        return [_row(row) for row in await tx.connection.execute(_FIND_REFERENCE, span)]
+
+
+def _row(found: Any) -> KeyRow:
+    claim_id, client, key, body_sha256, status_url, recorded_at = found
+    return KeyRow(ClaimId(claim_id), client, key, bytes(body_sha256), status_url, recorded_at)

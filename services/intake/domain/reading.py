@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.ids import ClaimId, claim_id
 from services.intake.domain.checks import Fault, faults_of
-from services.intake.domain.report import BulkRow, SubmitClaim
+from services.intake.domain.report import BulkRow, Level, SubmitClaim
 
 DEPTH_MAX = 32
 FAULTS_MAX = 20
@@ -53,7 +53,11 @@ _CODES = {
     "instant_out_of_range": "out-of-range",
     "timezone_aware": "offset-missing",
     "value_error": "rule-broken",
+    "assertion_error": "rule-broken",
 }
+# What a draft may still lack: a report without one of these could be saved, and not be submitted.
+_SUBMIT_ONLY = frozenset({"line", "loss_at", "loss_zone", "peril", "currency", "lines", "reporter"})
+_FACT_RULE = "a fact is true, false, a text of 1 to 200 characters, or a list of up to 50 such texts"
 
 
 class RefusedBody(Exception):
@@ -80,24 +84,25 @@ def read_claim(
     raw: bytes, client: str, key: str, now: datetime, zones: Collection[str], traceparent: str | None = None
 ) -> Submission:
     """The submission in the body of POST /v1/claims; RefusedBody if it is none."""
-    claim = _validated(_CLAIM, raw)
+    claim = validated(_CLAIM, raw)
     faults = faults_of(claim, now, zones)
     if faults:
-        raise _invalid(faults)
-    return Submission(client, key, claim_id(client, key), _hash(_parsed(raw)), claim, traceparent)
+        raise invalid(faults)
+    return Submission(client, key, claim_id(client, key), hash_of(parsed(raw)), claim, traceparent)
 
 
 def read_row(raw: bytes, client: str, now: datetime, zones: Collection[str]) -> Submission:
     """The submission in one row of POST /v1/claims:bulk; RefusedBody with pointers into the row if it is none."""
-    row = _validated(_ROW, raw)
+    row = validated(_ROW, raw)
     faults = faults_of(row.claim, now, zones)
     if faults:
-        raise _invalid([fault._replace(pointer="/claim" + fault.pointer) for fault in faults])
+        raise invalid([fault._replace(pointer="/claim" + fault.pointer) for fault in faults])
     key = row.idempotency_key
-    return Submission(client, key, claim_id(client, key), _hash(_parsed(raw)["claim"]), row.claim)
+    return Submission(client, key, claim_id(client, key), hash_of(parsed(raw)["claim"]), row.claim)
 
 
-def _validated(adapter: TypeAdapter[Any], raw: bytes) -> Any:
+def validated(adapter: TypeAdapter[Any], raw: bytes) -> Any:
+    """What the bytes mean to the adapter; RefusedBody with pointers if they do not keep to it."""
     try:
         return adapter.validate_json(raw, extra="forbid")
     except ValidationError as wrong:
@@ -110,10 +115,13 @@ def _refusal(wrong: ValidationError, raw: bytes) -> RefusedBody:
         return RefusedBody(400, "json-too-deep", f"the JSON is nested deeper than {DEPTH_MAX} levels")
     if found[0]["type"] == "json_invalid":
         return _malformed()
-    return _invalid([_fault(error["type"], error["loc"], error["msg"]) for error in found[:FAULTS_MAX]])
+    faults = (_fault(error["type"], error["loc"], error["msg"]) for error in found[: 10 * FAULTS_MAX])
+    # One wrong fact is told once for each of the shapes it might have had.
+    return invalid(list(dict.fromkeys(faults)))
 
 
-def _invalid(faults: Sequence[Fault]) -> RefusedBody:
+def invalid(faults: Sequence[Fault]) -> RefusedBody:
+    """422 with the first faults."""
     return RefusedBody(422, "invalid-claim", "the report breaks rules; see errors", faults[:FAULTS_MAX])
 
 
@@ -123,11 +131,24 @@ def _malformed() -> RefusedBody:
 
 def _fault(kind: str, place: Sequence[int | str], words: str) -> Fault:
     code = _CODES.get(kind, kind.replace("_", "-"))
+    facts = place.index("facts") + 1 if "facts" in place else len(place)
+    if facts < len(place):
+        return _fact_fault(place[:facts], place[facts], place[-1] == "[key]")
     if code == "unknown-field":
         # A field's name is the client's text too: it is repeated only when it looks like a name.
         named = isinstance(place[-1], str) and _PLAIN_NAME.fullmatch(place[-1])
         return Fault(_pointer(place if named else place[:-1]), code, "there is no such field")
-    return Fault(_pointer(place), code, words.removeprefix("Value error, "))
+    top = place[1:] if place and place[0] == "claim" else place
+    level: Level = "submit" if code == "missing" and len(top) == 1 and top[0] in _SUBMIT_ONLY else "save"
+    return Fault(_pointer(place), code, words.removeprefix("Value error, "), level)
+
+
+def _fact_fault(place: Sequence[int | str], name: int | str, of_name: bool) -> Fault:
+    # A fact's name is the client's text: repeated only when it looks like a name, as an unknown field's is.
+    named = not of_name and isinstance(name, str) and _PLAIN_NAME.fullmatch(name)
+    if of_name:
+        return Fault(_pointer(place), "wrong-format", "a fact's name is a lower-case word of up to 50 characters")
+    return Fault(_pointer([*place, name] if named else place), "wrong-fact", _FACT_RULE)
 
 
 def _pointer(place: Sequence[int | str]) -> str:
@@ -139,13 +160,24 @@ def _too_deep(raw: bytes) -> bool:
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > DEPTH_MAX
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def parsed_freely(raw: bytes) -> Any:
+    """JSON of any shape, bounded in depth, no member twice; RefusedBody if the bytes are none."""
+    if _too_deep(raw):
+        raise RefusedBody(400, "json-too-deep", f"the JSON is nested deeper than {DEPTH_MAX} levels")
+    try:
+        return _DECODER.decode(raw.decode())
+    except (ValueError, RecursionError):
+        raise _malformed() from None
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
     """The body as sent. It was validated before, so its depth is bounded and it holds no numbers."""
     found: dict[str, Any] = _DECODER.decode(raw.decode())
     return found
 
 
-def _hash(claim: dict[str, Any]) -> bytes:
+def hash_of(claim: dict[str, Any]) -> bytes:
+    """The hash that decides "same body"."""
     return hashlib.sha256(_CANONICAL(claim).encode()).digest()
 
 

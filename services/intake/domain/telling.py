@@ -71,4 +71,6 @@ def claim_reported(submission: Submission, sealed: list[SealedParty], reported_a
         language=claim.language or claim.reporter.language,
         channel=claim.channel,
         reported_at=reported_at,
+        facts=claim.facts,
+        other_policies=claim.other_policies,
     )

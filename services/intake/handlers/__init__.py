@@ -1,1 +1,1 @@
-"""What intake does with what comes in: reports, papers, withdrawals, drafts. Each records, publishes, marks, answers."""
+"""What intake does with reports, papers, withdrawals and drafts: each records, publishes, marks, and then answers."""

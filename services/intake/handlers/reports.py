@@ -18,6 +18,7 @@ import structlog
 from messaging import crash_points
 from messaging.ports import Clock, PublishFailed, Store, Tx
 from messaging.stage import Input, Recorded
+from schemas.event import EventTooLargeError
 from schemas.ids import ClaimId
 from schemas.outcomes import ErrorClass, Outcome, Reject
 from schemas.party import SealedParty
@@ -31,13 +32,14 @@ STORING_MAX = 2
 RETRY_SECONDS = 2
 BACKLOG_SECONDS = 2.0
 
-_KEY_REUSED = Refusal(422, "idempotency-key-reused", "the idempotency key stands for another body")
+KEY_REUSED = Refusal(422, "idempotency-key-reused", "the idempotency key stands for another body")
 _KEY_IN_USE = Refusal(409, "idempotency-key-in-use", "another request with this key is under way", RETRY_SECONDS)
-_ERASED = Refusal(422, "person-erased", "a person of this claim was erased; report under another key")
-_LATE = Refusal(503, "not-acknowledged", "the log did not acknowledge in time; repeat with the same key", RETRY_SECONDS)
-_NO_LOG = Refusal(503, "log-unavailable", "the log is unavailable; repeat with the same key", RETRY_SECONDS)
-_NO_STORE = Refusal(503, "store-unavailable", "the store is unavailable; repeat with the same key", RETRY_SECONDS)
-_FAULT = Refusal(500, "internal-fault", "the report met a fault of ours; nothing was taken")
+ERASED = Refusal(422, "person-erased", "a person of this claim was erased; report under another key")
+_TOO_LARGE = Refusal(413, "report-too-large", "the report is larger than an event may be")
+LATE = Refusal(503, "not-acknowledged", "the log did not acknowledge in time; repeat with the same key", RETRY_SECONDS)
+NO_LOG = Refusal(503, "log-unavailable", "the log is unavailable; repeat with the same key", RETRY_SECONDS)
+NO_STORE = Refusal(503, "store-unavailable", "the store is unavailable; repeat with the same key", RETRY_SECONDS)
+FAULT = Refusal(500, "internal-fault", "the report met a fault of ours; nothing was taken")
 
 Result = Receipt | Refusal
 
@@ -212,7 +214,7 @@ class Intake:
         now = asyncio.get_running_loop().time()
         for pending in group:
             if pending.deadline <= now:
-                pending.settle(_LATE)
+                pending.settle(LATE)
         return [pending for pending in group if not pending.result.done()]
 
     async def _store_in_parts(self, group: list[_Pending]) -> list[_Stored]:
@@ -228,11 +230,14 @@ class Intake:
                     continue
                 if verdict in ("repeat", "fault") or isinstance(error, OSError):
                     log.error("a group could not be stored", rows=len(group), exception=type(error).__name__)
-                    _settle(group, _NO_STORE)
+                    _settle(group, NO_STORE)
+                    return []
+                if len(group) == 1 and isinstance(error, EventTooLargeError):
+                    _settle(group, _TOO_LARGE)
                     return []
                 if len(group) == 1:
                     log.error("a report could not be stored", claim_id=str(group[0].submission.claim_id), exc_info=True)
-                    _settle(group, _FAULT)
+                    _settle(group, FAULT)
                     return []
                 break
         half = len(group) // 2
@@ -291,11 +296,11 @@ class Intake:
     def _same(self, pending: _Pending, rows: dict[ClaimId, KeyRow]) -> bool:
         submission, row = pending.submission, rows.get(pending.submission.claim_id)
         if row is None:
-            pending.settle(_ERASED)
+            pending.settle(ERASED)
             return False
         mine = (submission.client, submission.key, submission.body_sha256)
         if mine != (row.client, row.key, row.body_sha256):
-            pending.settle(_KEY_REUSED)
+            pending.settle(KEY_REUSED)
             return False
         return True
 
@@ -310,12 +315,12 @@ class Intake:
                 await self._publishing.publish_answers(answers, max(left, 0.05))
                 self._unpublished = max(0, self._unpublished - len(answers))
         except PublishFailed:
-            _settle(group, _NO_LOG)
+            _settle(group, NO_LOG)
         except Exception as error:
             # A producer that can never succeed again ends the process by the sweeper, which meets it within seconds.
             if self._store.verdict(error) not in ("repeat", "fault") and not isinstance(error, OSError):
                 log.error("a group could not be published", rows=len(group), exc_info=True)
-            _settle(group, _NO_STORE)
+            _settle(group, NO_STORE)
         for pending in group:
             claim = pending.submission.claim_id
             pending.settle(receipt_of(claim, stored.rows[claim].status_url))
@@ -335,4 +340,4 @@ def _settle(group: Collection[_Pending], result: Result) -> None:
 def _result(wait: asyncio.Future[Result] | Refusal) -> Result:
     if isinstance(wait, Refusal):
         return wait
-    return wait.result() if wait.done() else _LATE
+    return wait.result() if wait.done() else LATE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,15 +12,24 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from hosting.web import PROBLEM_TYPE, ProblemError, problem_body, read_body
-from messaging import crash_points
+from hosting.web import ProblemError, problem_body, read_body
 from services.intake.domain.reading import RefusedBody, Submission, read_claim, read_row
-from services.intake.domain.report import KEY_PATTERN
 from services.intake.domain.telling import Receipt, Refusal
 from services.intake.handlers.reports import Intake, Result
 from services.intake.routes.admission import Admission, overloaded
+from services.intake.routes.requests import (
+    Answer,
+    answer,
+    check_content,
+    client_of,
+    errors_of,
+    json_bytes,
+    key_of,
+    refused,
+    refused_body,
+    traceparent_of,
+)
 
 CLAIM_BYTES_MAX = 256 * 1024
 BULK_BYTES_MAX = 4 * 1024 * 1024
@@ -34,20 +41,8 @@ _SLICE_ROWS = 250
 # A thousand rows queue behind each other and behind other requests: their answer may take longer than a single one.
 _BULK_PATIENCE = 3.0
 
-_KEY = re.compile(KEY_PATTERN[1:-1])
-_CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-
 _ANSWERS = Counter("claimflow_intake_reports", "Reports answered, by route and status.", ("route", "status"))
 _SECONDS = Histogram("claimflow_intake_answer_seconds", "From a request's first byte to its answer.", ("route",))
-
-
-class _Answer(Response):
-    """An answer whose having been sent is a crash point."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, send)
-        crash_points.reach("answer.sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +60,27 @@ class ClaimRoutes:
         began = time.perf_counter()
         with self.singles.admitted():
             self._check_backlog()
-            _check_content(request, ("application/json",))
-            client, key = _client(request), _key(request)
+            check_content(request, ("application/json",))
+            client, key = client_of(request), key_of(request)
             raw = await read_body(request, CLAIM_BYTES_MAX)
             try:
-                submission = read_claim(raw, client, key, self.now(), self.zones, _traceparent(request))
-            except RefusedBody as refused:
-                _ANSWERS.labels("single", refused.status).inc()
-                raise ProblemError(refused.status, refused.code, refused.detail, _errors(refused)) from None
+                submission = read_claim(raw, client, key, self.now(), self.zones, traceparent_of(request))
+            except RefusedBody as wrong:
+                _ANSWERS.labels("single", wrong.status).inc()
+                raise refused_body(wrong) from None
             [result] = await self.intake.submit([submission])
         _SECONDS.labels("single").observe(time.perf_counter() - began)
         status, body = _told(result)
         _ANSWERS.labels("single", status).inc()
-        headers = {"Cache-Control": "no-store"}
-        if isinstance(result, Refusal):
-            if result.retry_after is not None:
-                headers["Retry-After"] = str(result.retry_after)
-            return _Answer(_json(body), status, headers, PROBLEM_TYPE)
-        return _Answer(_json(body), status, headers, "application/json")
+        return refused(result) if isinstance(result, Refusal) else answer(status, body)
 
     async def submit_bulk(self, request: Request) -> Response:
         """POST /v1/claims:bulk: a result a row, in order; one bad row fails no other."""
         began = time.perf_counter()
         with self.bulks.admitted():
             self._check_backlog()
-            _check_content(request, NDJSON_NAMES)
-            client = _client(request)
+            check_content(request, NDJSON_NAMES)
+            client = client_of(request)
             lines = _lines(await read_body(request, BULK_BYTES_MAX))
             # Taken in slices, so that the first are being stored while the last are being read.
             slices = [lines[start : start + _SLICE_ROWS] for start in range(0, len(lines), _SLICE_ROWS)]
@@ -98,13 +88,13 @@ class ClaimRoutes:
             for part in slices:
                 rows = await self._read_rows(part, client)
                 under_way.append(asyncio.create_task(self._take(rows)))
-            answers = [answer for part in await asyncio.gather(*under_way) for answer in part]
-            told = [_row(number, answer) for number, answer in enumerate(answers)]
+            answers = [one for part in await asyncio.gather(*under_way) for one in part]
+            told = [_row(number, one) for number, one in enumerate(answers)]
         for _, status in told:
             _ANSWERS.labels("bulk", status).inc()
         _SECONDS.labels("bulk").observe(time.perf_counter() - began)
         body = b"".join(line for line, _ in told)
-        return _Answer(body, 200, {"Cache-Control": "no-store"}, NDJSON)
+        return Answer(body, 200, {"Cache-Control": "no-store"}, NDJSON)
 
     async def _take(self, rows: Sequence[Submission | RefusedBody]) -> list[Result | RefusedBody]:
         """What becomes of each row, in order."""
@@ -123,8 +113,8 @@ class ClaimRoutes:
                 continue
             try:
                 rows.append(read_row(line, client, now, self.zones))
-            except RefusedBody as refused:
-                rows.append(refused)
+            except RefusedBody as wrong:
+                rows.append(wrong)
         return rows
 
     def _check_backlog(self) -> None:
@@ -143,15 +133,15 @@ def _lines(raw: bytes) -> list[bytes]:
     return lines
 
 
-def _row(number: int, answer: Result | RefusedBody) -> tuple[bytes, int]:
-    if isinstance(answer, RefusedBody):
-        body: dict[str, Any] = problem_body(answer.status, answer.code, answer.detail, _errors(answer))
-        status = answer.status
+def _row(number: int, result: Result | RefusedBody) -> tuple[bytes, int]:
+    if isinstance(result, RefusedBody):
+        body: dict[str, Any] = problem_body(result.status, result.code, result.detail, errors_of(result.faults))
+        status = result.status
     else:
-        status, body = _told(answer)
+        status, body = _told(result)
     if status == 202:
-        return _json({"row": number, "status": status, **body}) + b"\n", status
-    return _json({"row": number, "status": status, "problem": body}) + b"\n", status
+        return json_bytes({"row": number, "status": status, **body}) + b"\n", status
+    return json_bytes({"row": number, "status": status, "problem": body}) + b"\n", status
 
 
 def _told(result: Result) -> tuple[int, dict[str, Any]]:
@@ -159,42 +149,3 @@ def _told(result: Result) -> tuple[int, dict[str, Any]]:
         claim = str(result.claim_id)
         return 202, {"claim_id": claim, "reference": result.reference, "status_url": result.status_url}
     return result.status, problem_body(result.status, result.code, result.detail)
-
-
-def _errors(refused: RefusedBody) -> list[dict[str, str]]:
-    return [{"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in refused.faults]
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _check_content(request: Request, wanted: tuple[str, ...]) -> None:
-    named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if named not in wanted:
-        raise ProblemError(415, "unsupported-media-type", f"the body must be {wanted[0]}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ProblemError(415, "unsupported-encoding", "the body must not be compressed")
-
-
-def _client(request: Request) -> str:
-    client = request.headers.get("claimflow-client", "default")
-    if not _CLIENT.fullmatch(client):
-        raise ProblemError(400, "bad-client", "Claimflow-Client must be a code of up to 64 characters")
-    return client
-
-
-def _key(request: Request) -> str:
-    keys = request.headers.getlist("idempotency-key")
-    if not keys:
-        raise ProblemError(400, "idempotency-key-missing", "the header Idempotency-Key is required")
-    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
-        raise ProblemError(
-            400, "bad-idempotency-key", "Idempotency-Key must be 1 to 200 visible ASCII characters, once"
-        )
-    return keys[0]
-
-
-def _traceparent(request: Request) -> str | None:
-    given = request.headers.get("traceparent")
-    return given if given is not None and _TRACEPARENT.fullmatch(given) else None

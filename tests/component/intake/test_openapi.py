@@ -45,7 +45,7 @@ def test_the_committed_document_is_the_current_one() -> None:
 
 async def test_every_live_route_is_described_and_every_described_route_lives(world: World) -> None:
     async with world.new_life() as life:
-        app = create_app(life.intake, world.clock.now, lambda: OK, lambda: OK)
+        app = create_app(life.desks, world.clock.now, lambda: OK, lambda: OK)
 
     live = {
         (route.path, method.lower())

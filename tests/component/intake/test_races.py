@@ -137,6 +137,9 @@ class BreaksForOne:
             raise ArithmeticError("this person breaks the group")
         return await self._sealer.seal_many(parties)
 
+    async def open_many(self, sealed: Sequence[SealedParty]) -> Sequence[Party | object]:
+        return await self._sealer.open_many(sealed)
+
 
 async def test_a_report_that_cannot_be_stored_fails_no_neighbour(world: World) -> None:
     world.sealing = BreaksForOne(world.sealer, SubjectId.of(claim_id("default", "key-7"), "reporter"))

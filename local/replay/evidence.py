@@ -26,7 +26,8 @@ from simulators.mail.record import read_mails
 
 DECODED = frozenset(
     """
-    ClaimReported ClaimApproved ClaimPartlyApproved ClaimReferred ClaimDecidedNil ClaimDenied ClaimClosed PolicyAwaited
+    ClaimReported DocumentsReceived AdvanceApproved ClaimApproved ClaimPartlyApproved ClaimReferred ClaimDecidedNil
+    ClaimDenied ClaimClosed PolicyAwaited DocumentsRequested
     PaymentInstructed PaymentConfirmed PaymentRejected PaymentHeld NoticeSent NoticeFailed ReviewRecorded
     """.split()
 )

@@ -72,6 +72,8 @@ class Follower:
                 self.counts["registered"] += 1
             case "PolicyAwaited":
                 story.state = "awaiting_policy"
+            case "DocumentsRequested":
+                story.state = "awaiting_documents"
             case "ClaimApproved" | "ClaimPartlyApproved":
                 story.state, story.payable = "approved", _payable(json.loads(record.value or b"{}"))
             case "PaymentInstructed":

@@ -1,7 +1,8 @@
 """The promises I1 to I5, judged from evidence alone. Pure: the same evidence gives the same findings.
 
-I1 nothing acknowledged is lost; I2 nobody is paid twice; I3 the ledger balances and equals the bank; I4 each person is
-told each decision once, after the booking; I5 a claim's events come in order, and every refusal has a person behind it.
+I1 nothing acknowledged is lost; I2 nobody is paid twice or without approval; I3 the ledger balances, equals the bank,
+and keeps nothing reserved for a closed claim; I4 each person is told each decision once, after the booking; I5 a
+claim's events come in order, and every refusal has a person behind it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local.replay.evidence import Evidence, Seen, amount_minor, distinct
+from local.replay.money import paid_as_decided, still_reserved, unapproved
 from schemas.money import Money
 
 INVARIANTS = {
     "I1": "every acknowledged claim is reported and stands somewhere",
-    "I2": "no decision is booked or paid twice",
-    "I3": "the ledger balances and equals the bank's record",
+    "I2": "no decision is booked or paid twice, and what is paid is what was approved",
+    "I3": "the ledger balances, equals the bank's record, and reserves nothing for a closed claim",
     "I4": "each notice went out once, after the booking",
     "I5": "every claim's events are in order, and a person stands behind every refusal",
 }
 TERMINAL = frozenset({"ClaimClosed"})
-WAITING = frozenset({"ClaimReferred", "PolicyAwaited", "PaymentHeld"})
+WAITING = frozenset({"ClaimReferred", "PolicyAwaited", "PaymentHeld", "DocumentsRequested"})
+ASIDE = frozenset({"ClaimSegmented", "DuplicateLinked", "ReserveSet", "AdvanceApproved"})
+"""Events of assessment beside the claim's path: what the claim waits for is said by another."""
+
 REFUSALS = frozenset({"ClaimDenied", "ClaimPartlyApproved", "ClaimDecidedNil"})
 AFTER_BOOKING = frozenset({"approved", "partly_approved", "paid"})
 
@@ -58,7 +63,9 @@ def audit(evidence: Evidence) -> Verdict:
     findings = [
         *_nothing_lost(evidence, state),
         *_paid_once(evidence, events),
+        *_paid_as_approved(by_claim),
         *_balanced(evidence, events),
+        *_reserves_released(evidence, state),
         *_told_once(evidence, events),
         *_in_order(evidence, by_claim),
         *_person_behind(events),
@@ -77,9 +84,13 @@ def audit(evidence: Evidence) -> Verdict:
 
 
 def standing(events: Iterable[Seen]) -> str:
-    """Where a claim stands, from its events alone: closed, referred, awaiting_policy, payment_held or in_flight."""
+    """Where a claim stands, from its events alone.
+
+    It is closed, referred, awaiting_policy, awaiting_documents, payment_held or in_flight.
+    """
     latest: dict[str, Seen] = {}
-    for event in events:
+    told = [event for event in events if event.name not in ASIDE]
+    for event in told:
         held = latest.get(event.writer)
         if held is None or event.sequence > held.sequence:
             latest[event.writer] = event
@@ -91,6 +102,8 @@ def standing(events: Iterable[Seen]) -> str:
             return "closed"
         case "PolicyAwaited":
             return "awaiting_policy"
+        case "DocumentsRequested":
+            return "awaiting_documents" if _lacks_papers(decided, told) else "in_flight"
         case "ClaimReferred":
             review = latest.get("ops")
             answered = review is not None and review.data is not None
@@ -98,6 +111,16 @@ def standing(events: Iterable[Seen]) -> str:
     if paying is not None and paying.name == "PaymentHeld":
         return "payment_held"
     return "in_flight"
+
+
+def _lacks_papers(request: Seen, events: list[Seen]) -> bool:
+    """Whether some kind of paper that was asked for has not come since, and the claim was not withdrawn."""
+    since = [one for one in events if one.writer == "intake" and one.sequence > request.after.get("intake", 0)]
+    came = {
+        paper["kind"] for one in since if one.name == "DocumentsReceived" for paper in (one.data or {})["documents"]
+    }
+    asked = {paper["kind"] for paper in (request.data or {})["documents"]}
+    return not asked <= came and all(one.name != "ClaimWithdrawn" for one in since)
 
 
 def _answers(review: Seen | None, referral: Seen) -> bool:
@@ -142,6 +165,20 @@ def _paid_once(evidence: Evidence, events: list[Seen]) -> Iterator[Finding]:
     for transfer in sorted(transfers ^ told):
         words = "booked, but no event tells of it" if transfer in transfers else "told, but not booked"
         yield Finding("I2", transfer, f"the transfer of an instruction is {words}")
+
+
+def _paid_as_approved(by_claim: dict[str, list[Seen]]) -> Iterator[Finding]:
+    for claim, events in by_claim.items():
+        for words in (*unapproved(events), *paid_as_decided(events)):
+            yield Finding("I2", claim, words)
+
+
+def _reserves_released(evidence: Evidence, state: dict[str, str]) -> Iterator[Finding]:
+    stuck = {*evidence.dead_lettered, *evidence.parked.values()}
+    for claim, held in still_reserved(evidence.postings).items():
+        if state.get(claim) == "closed" and claim not in stuck:
+            account, currency = min(held)
+            yield Finding("I3", claim, f"closed, but {account} still holds {held[account, currency]} of {currency}")
 
 
 def _balanced(evidence: Evidence, events: list[Seen]) -> Iterator[Finding]:

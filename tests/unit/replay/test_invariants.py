@@ -15,7 +15,7 @@ from messaging.record import Record
 from schemas.assessment import ClaimDenied
 from schemas.envelope import Envelope
 from schemas.event import Event
-from schemas.ids import ClaimId, LedgerTransferId
+from schemas.ids import ClaimId, DecisionId, LedgerTransferId
 from schemas.topics import topic_of
 from tests.builders.events import (
     REPORTED_AT,
@@ -25,15 +25,23 @@ from tests.builders.events import (
     a_claim_referred,
     a_claim_registered,
     a_claim_reported,
+    a_claim_withdrawn,
+    a_decision,
     a_payment_confirmed,
     a_payment_instructed,
     a_person,
+    a_reserve_set,
+    an_advance_approved,
     an_id,
+    documents_received,
+    documents_requested,
     on_the_wire,
+    usd,
 )
 
 CLAIM = a_claim_id(1)
-TRANSFER = LedgerTransferId(an_id("transfer"))
+TRANSFER, REST = LedgerTransferId(an_id("transfer")), LedgerTransferId(an_id("rest"))
+ADVANCE = DecisionId(an_id("advance"))
 BOOKED_AT = REPORTED_AT
 
 
@@ -162,6 +170,43 @@ def refuse_by_software(evidence: Evidence) -> None:
     take_event(evidence, a_record(a_claim_closed(outcome="denied", paid=None), 2, a_claim_id(3)))
 
 
+def instruct_without_an_approval(evidence: Evidence) -> None:
+    del evidence.events[2]
+
+
+def approve_less_than_was_instructed(evidence: Evidence) -> None:
+    approve_instead(evidence, "1199.99")
+
+
+def decide_more_than_was_paid(evidence: Evidence) -> None:
+    approve_instead(evidence, "1200.01")
+
+
+def approve_instead(evidence: Evidence, payable: str) -> None:
+    other = Evidence()
+    take_event(other, a_record(a_claim_approved(a_decision(payable)), 2))
+    evidence.events[2] = other.events[0]
+
+
+def close_with_another_sum(evidence: Evidence) -> None:
+    other = Evidence()
+    take_event(other, a_record(a_claim_closed(paid=usd("1200.01")), 3))
+    evidence.events[5] = other.events[0]
+
+
+def pay_the_whole_beside_an_advance(evidence: Evidence) -> None:
+    take_event(evidence, a_record(an_advance_approved(a_decision("100.00", name="advance")), 4))
+    advance = a_payment_instructed("advance", kind="partial", amount=usd("100.00"), decision_id=ADVANCE)
+    take_event(evidence, a_record(advance, 3))
+
+
+def leave_a_reserve_on_a_closed_claim(evidence: Evidence) -> None:
+    evidence.postings += [
+        a_posting("reserve", "claims-incurred", 5, "reserve"),
+        a_posting("reserve", "reserves:building", -5, "reserve"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("broken", "invariant"),
     [
@@ -170,6 +215,12 @@ def refuse_by_software(evidence: Evidence) -> None:
         (pay_twice_at_the_bank, "I2"),
         (pay_what_nobody_instructed, "I2"),
         (book_without_telling, "I2"),
+        (instruct_without_an_approval, "I2"),
+        (approve_less_than_was_instructed, "I2"),
+        (decide_more_than_was_paid, "I2"),
+        (close_with_another_sum, "I2"),
+        (pay_the_whole_beside_an_advance, "I2"),
+        (leave_a_reserve_on_a_closed_claim, "I3"),
         (unbalance_a_transfer, "I3"),
         (let_the_bank_pay_more, "I3"),
         (forget_the_payment_in_the_ledger, "I3"),
@@ -192,9 +243,82 @@ def test_a_broken_promise_is_found(broken: Callable[[Evidence], None], invariant
     assert invariant in INVARIANTS
 
 
+def an_advanced_history(final: str, rest: str | None) -> Evidence:
+    """An advance of 400.00 confirmed, then the whole decided, and the rest paid if there was one."""
+    advance = a_payment_instructed(
+        "advance",
+        kind="partial",
+        amount=usd("400.00"),
+        decision_id=ADVANCE,
+        ledger_transfer_id=TRANSFER,
+    )
+    confirmed = [a_payment_confirmed("advance", amount=advance.amount)]
+    rests = [] if rest is None else [a_payment_instructed(amount=usd(rest), ledger_transfer_id=REST)]
+    confirmed += [a_payment_confirmed(amount=one.amount) for one in rests]
+    evidence = Evidence(acknowledged={str(CLAIM): REPORTED_AT})
+    numbers: dict[str, int] = {}
+    paid = usd("400.00") if rest is None else usd(rest) + usd("400.00")
+    for event in (
+        a_claim_reported(CLAIM),
+        a_claim_registered(),
+        a_reserve_set(),
+        an_advance_approved(a_decision("400.00", name="advance")),
+        advance,
+        a_claim_approved(a_decision(final)),
+        *rests,
+        *confirmed,
+        a_claim_closed(paid=paid),
+    ):
+        numbers[event.WRITER] = numbers.get(event.WRITER, 0) + 1
+        take_event(evidence, a_record(event, numbers[event.WRITER]))
+    for one in (advance, *rests):
+        minor, transfer = one.amount.amount_minor, str(one.ledger_transfer_id)
+        evidence.postings += [
+            a_posting("instructed", "claims-payable", minor, transfer),
+            a_posting("instructed", "bank-clearing", -minor, transfer),
+            a_posting("paid", "bank-clearing", minor, f"paid {transfer}"),
+            a_posting("paid", "bank", -minor, f"paid {transfer}"),
+        ]
+        evidence.bank.append(Executed(one.end_to_end_id, "executed", one.amount.to_text(), "USD"))
+    return evidence
+
+
+@pytest.mark.parametrize(("final", "rest"), [("1200.00", "800.00"), ("400.00", None), ("300.00", None)])
+def test_an_advance_and_the_rest_are_what_was_decided_or_what_was_advanced(final: str, rest: str | None) -> None:
+    assert audit(an_advanced_history(final, rest)).findings == ()
+
+
+def test_a_rest_that_forgets_the_advance_is_found() -> None:
+    found = audit(an_advanced_history("1200.00", "1200.00")).findings
+
+    assert {finding.invariant for finding in found} == {"I2"}
+
+
+def test_the_reserve_of_a_claim_that_is_open_may_stand() -> None:
+    evidence = a_paid_history()
+    leave_a_reserve_on_a_closed_claim(evidence)
+    del evidence.events[5]
+    evidence.parked["payment:x"] = str(CLAIM)
+
+    assert audit(evidence).holds
+
+
 @pytest.mark.parametrize(
     ("events", "state"),
     [
+        ([a_claim_reported(CLAIM), a_claim_referred(), an_advance_approved(), a_reserve_set()], "referred"),
+        ([a_claim_reported(CLAIM), documents_requested("a", "b")], "awaiting_documents"),
+        ([a_claim_reported(CLAIM), documents_requested("a", "b"), documents_received("a")], "awaiting_documents"),
+        (
+            [
+                a_claim_reported(CLAIM),
+                documents_requested("a", "b"),
+                documents_received("a"),
+                documents_received("b"),
+            ],
+            "in_flight",
+        ),
+        ([a_claim_reported(CLAIM), documents_requested("a"), a_claim_withdrawn()], "in_flight"),
         ([a_claim_reported(CLAIM)], "in_flight"),
         ([a_claim_reported(CLAIM), a_claim_registered(), a_claim_referred()], "referred"),
         ([a_claim_registered()], "in_flight"),
@@ -205,7 +329,8 @@ def test_where_a_claim_stands_follows_from_its_events(events: list[Event], state
     numbers: dict[str, int] = {}
     for event in events:
         numbers[event.WRITER] = numbers.get(event.WRITER, 0) + 1
-        take_event(evidence, a_record(event, numbers[event.WRITER]))
+        after = {"intake": numbers["intake"]} if event.WRITER == "assessment" and "intake" in numbers else {}
+        take_event(evidence, a_record(event, numbers[event.WRITER], after=after))
 
     assert standing(evidence.events) == state
 

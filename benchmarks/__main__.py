@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.adjudicating import measure as measure_adjudicating
 from benchmarks.hops import a_bed
 from benchmarks.options import Options, Unit, parse, plan
 from benchmarks.pipeline import measure
@@ -114,6 +115,8 @@ def _measured(options: Options, folder: Path) -> int:
     if machine.busy(state["load_average_before"]):
         run.notes.append(f"the machine was busy before the run: load average {state['load_average_before']:.1f}")
         progress.say(run.notes[-1])
+    adjudicating = measure_adjudicating()
+    progress.say(f"adjudicating one flood claim: {adjudicating['engine']:.0f} us of CPU")
     refused: CannotStartError | None = None
     try:
         asyncio.run(run.everything())
@@ -121,7 +124,7 @@ def _measured(options: Options, folder: Path) -> int:
         # What was measured before is worth keeping; the reason goes with it.
         refused = problem
         run.notes.append(f"cut short: {problem}; logs: {folder}")
-    found = summarise(run.rounds, run.hops)
+    found = summarise(run.rounds, run.hops, adjudicating)
     report = {
         "started_at": started.isoformat(),
         "seconds": round((datetime.now(UTC) - started).total_seconds()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.adjudicating import MICROSECONDS_MAX
 from benchmarks.figures import GROUPS, SYSTEM, by_group, latencies_ms, per_1000, ratio, spread
 from benchmarks.results import MIB, Hop, Phase, SystemRound
 
@@ -34,11 +35,16 @@ MARKS = (
     Mark("single reports, end to end p99, ms", "faust", "single", 2_000, at_least=False),
     Mark("single reports, end to end p99, ms", "aiokafka", "single", 2_000, at_least=False),
 )
+ADJUDICATING_MARK = Mark(
+    "adjudicating a flood claim, us of CPU", "engine", "adjudicating", MICROSECONDS_MAX, at_least=False
+)
 HOP_MARKS = (Mark("stage hop to relay, CPU", "faust", "hop", 8, False), Mark("", "aiokafka", "hop", 3, False))
 
 
-def summarise(rounds: Sequence[SystemRound], hops: Sequence[Hop]) -> dict[str, Any]:
-    """The report's figures; `rounds` and `hops` in the order measured."""
+def summarise(
+    rounds: Sequence[SystemRound], hops: Sequence[Hop], adjudicating: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The report's figures; `rounds` and `hops` in the order measured, `adjudicating` as benchmarks.adjudicating."""
     pipeline: dict[str, dict[str, Any]] = {}
     for engine in _in_order(one.engine for one in rounds):
         mine = [one for one in rounds if one.engine == engine]
@@ -50,6 +56,8 @@ def summarise(rounds: Sequence[SystemRound], hops: Sequence[Hop]) -> dict[str, A
         pipeline[engine]["violations"] = sum(len(one.findings) for one in mine)
     of_hops = {name: _hop([hop for hop in hops if hop.name == name]) for name in _in_order(hop.name for hop in hops)}
     found: dict[str, Any] = {"pipeline": pipeline, "hops": of_hops, "ratios": _ratios(pipeline, of_hops)}
+    if adjudicating:
+        found["adjudicating_us"] = dict(adjudicating)
     found["marks"] = marks(found)
     return found
 
@@ -66,6 +74,8 @@ def marks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         value = found["ratios"].get(f"hop {mark.engine} : relay, CPU of the worker")
         if value is not None:
             judged.append(_judged(mark, HOP_MARKS[0].text, value))
+    if "adjudicating_us" in found:
+        judged.append(_judged(ADJUDICATING_MARK, ADJUDICATING_MARK.text, found["adjudicating_us"]["engine"]))
     return judged
 
 
@@ -93,6 +103,10 @@ def tables(found: Mapping[str, Any], with_marks: bool = True) -> str:
     if found["hops"]:
         headings = ("one hop", "events/s", "CPU-s per 1,000: worker", "broker", "database", "worker : relay")
         parts.append(table(headings, _hop_rows(found["hops"])))
+    if "adjudicating_us" in found:
+        title = "adjudicating one flood claim, us of CPU"
+        row = ("building and contents", *map(_text, found["adjudicating_us"].values()))
+        parts.append(table((title, "engine", "two operations", "engine : two operations"), [row]))
     if found["marks"] and with_marks:
         rows = [
             (f"{one['what']}, {one['engine']}", one["wanted"], _text(one["found"]), "met" if one["met"] else "NOT met")

@@ -249,7 +249,8 @@ def exact_text(amount: Fraction | int) -> str:
     """The shortest exact text of an amount in major units: a decimal when it ends, else numerator/denominator."""
     if not isinstance(amount, Fraction) and type(amount) is not int:
         raise TypeError("amounts are exact: a Fraction or an int, never a float")
-    amount = Fraction(amount)
+    if amount.denominator == 1:
+        return str(amount.numerator)
     rest, places = amount.denominator, {2: 0, 5: 0}
     for prime in places:
         while rest % prime == 0:
@@ -259,8 +260,8 @@ def exact_text(amount: Fraction | int) -> str:
         return f"{amount.numerator}/{amount.denominator}"
     decimals = max(places.values())
     digits = str(abs(amount.numerator) * 10**decimals // amount.denominator).rjust(decimals + 1, "0")
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits
+    sign = "-" if amount.numerator < 0 else ""
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def exact_amount(text: str) -> Fraction:

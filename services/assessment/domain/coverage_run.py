@@ -14,7 +14,7 @@ from schemas.intake import ReportedLine
 from schemas.money import Money, exact_text
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
-from services.assessment.domain.position import NO_PARAMS, ZERO, Position, Stop, Terms, Use
+from services.assessment.domain.position import NO_PARAMS, ZERO, Position, Stop, Terms, Use, added
 from services.assessment.domain.vocabulary import OPERATIONS
 
 STEPS_MAX = 1000
@@ -60,7 +60,7 @@ def run(terms: Terms, reported: Sequence[ReportedLine], currency: str) -> Covera
     amounts = running.position.amounts
     if any(amount < 0 for amount in amounts):
         raise FactError("amount", "comes to less than nothing: the terms lack a step that sets it right")
-    exact = sum(amounts, ZERO)
+    exact = added(amounts, range(len(amounts)))
     payable = _rounded(exact, amounts, currency)
     lines = tuple(
         DecisionLine(

@@ -68,10 +68,10 @@ class Position:
     ineffective: frozenset[str | None] | None = None
 
     def total(self, places: Sequence[int]) -> Fraction:
-        return sum((self.amounts[place] for place in places), ZERO)
+        return added(self.amounts, places)
 
     def base_total(self, places: Sequence[int]) -> Fraction:
-        return sum((self.base[place] for place in places), ZERO)
+        return added(self.base, places)
 
     def with_amounts(self, changed: Mapping[int, Fraction]) -> tuple[Fraction, ...]:
         """All amounts, those at the given places replaced."""
@@ -148,6 +148,13 @@ class Terms:
         if coverage.rates and name in coverage.rates:
             return Fraction(coverage.rates[name])
         raise FactError(name, "is not among the terms of the coverage", missing=True)
+
+
+def added(amounts: Sequence[Fraction], places: Sequence[int]) -> Fraction:
+    """The sum of the amounts at these places; most coverages have one line, which needs no adding."""
+    if len(places) == 1:
+        return amounts[places[0]]
+    return sum((amounts[place] for place in places), ZERO)
 
 
 def spread(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:

@@ -120,7 +120,9 @@ def _report(task: Task, claim: Document, loss_at: str) -> Report:
             line=task.form,
             loss_at=_instant(loss_at),
             currency=task.currency,
-            lines=tuple(ReportedLine.model_validate_json(_json(one | {"coverage_code": task.coverage})) for one in lines),
+            lines=tuple(
+                ReportedLine.model_validate_json(_json(one | {"coverage_code": task.coverage})) for one in lines
+            ),
             loss_zone="UTC",
             peril=claim.get("peril", "unknown"),
             reported_at=_instant(claim["reported_at"]) if "reported_at" in claim else None,
@@ -143,8 +145,6 @@ def _instant(text: str) -> datetime:
 
 
 def _json(document: Document) -> str:
-    import json
-
     return json.dumps(document)
 
 

@@ -18,10 +18,10 @@ from schemas.money import Money
 from schemas.payment import PaymentInstructed
 from schemas.policy import PolicySnapshot
 from schemas.topics import topic_of
-from services.assessment.adapters.rule_files import load_rules
+from services.assessment.adapters.rule_book_files import load_rule_book
 from services.assessment.app import memory_assessment_stage
 from services.assessment.domain.claim import Report
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.rule_book import RuleBook
 from services.intake.domain.reading import read_claim
 from tests.builders.reports import a_report, money
 from tests.golden.translate import CaseError
@@ -102,14 +102,15 @@ def _told(house: House, currency: str) -> Told:
     return Told(len(claims), len(payments), Money.total(payments.values(), currency))
 
 
-def _that_pay(policy: PolicySnapshot) -> AssessmentRules:
+def _that_pay(policy: PolicySnapshot) -> RuleBook:
     """The rules that are shipped, with a limit for this line below which software pays."""
-    rules = load_rules()
-    limit = Money.of_text("1000000000.00", "USD") if policy.currency == "USD" else Money(10**12, policy.currency)
+    rules = load_rule_book()
+    limit = Money(10**12, policy.currency)
     versions = tuple(
-        replace(one, other_lines=replace(one.other_lines, automatic_limits=(limit,))) for one in rules.versions
+        replace(one, other_lines=replace(one.other_lines, automatic_limits=(limit,)))
+        for one in rules.decisions.versions
     )
-    return replace(rules, versions=versions)
+    return replace(rules, decisions=replace(rules.decisions, versions=versions))
 
 
 def _body(policy: PolicySnapshot, report: Report) -> dict[str, Any]:

@@ -67,9 +67,7 @@ def named_deductibles(value: Any, currency: str, name: str) -> list[Document]:
     """Several deductibles by name; the form says when each applies."""
     if not isinstance(value, dict) or not value:
         raise CaseError(f"inputs.{name}: is not an object of deductibles")
-    return [
-        {"name": key} | one for key, part in value.items() for one in deductibles(part, currency, f"{name}.{key}")
-    ]
+    return [{"name": key} | one for key, part in value.items() for one in deductibles(part, currency, f"{name}.{key}")]
 
 
 def excess(value: Any, currency: str, name: str) -> list[Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -115,7 +115,7 @@ def _together(claims: Sequence[Adjudication], kind: str, total: Money) -> dict[s
     return got
 
 
-_PLANS: Mapping[str, Any] = {
+_PLANS: Mapping[str, Callable[[Task, PolicyTerms], Got]] = {
     "claim": _claim,
     "costs": _claim,
     "stages": _stages,
@@ -125,4 +125,3 @@ _PLANS: Mapping[str, Any] = {
     "versions": _versions,
     "deliveries": _deliveries,
 }
-

@@ -21,7 +21,16 @@ CASES = read_cases(HERE / "adjudication.json")
 VARIATIONS = read_cases(HERE / "variations.json")
 CONTESTED = ("HO-03", "CN-08", "HE-12", "HE-13")
 TERMS = load_terms()
-TRANSLATION = ("translate.py", "parts.py", "shapes.py", "contract.py")
+TRANSLATION = (
+    "translate.py",
+    "parts.py",
+    "tables.py",
+    "shapes.py",
+    "shapes_property.py",
+    "shapes_prc.py",
+    "shapes_other.py",
+    "contract.py",
+)
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult)
 CALCULATORS = frozenset({"sum", "min", "max", "abs", "round", "divmod", "pow", "Fraction", "Decimal", "prod", "fsum"})
 
@@ -134,7 +143,10 @@ def test_equal_shares_and_by_limits_are_told_apart_by_an_input_if_there_is_one()
         ({"deductible": {"type": "flat", "sum": "1"}}, "inputs.deductible.sum: no form knows it"),
         ({"loss": "much"}, "inputs.loss: is not an amount in the currency of the case"),
         ({"loss": "1000.001"}, "inputs.loss: is not an amount in the currency of the case"),
-        ({"deductibles": {"volcano": {"type": "flat", "amount": "1.00"}}, "deductible": ..., "limit": "9.00"}, "volcano"),
+        (
+            {"deductibles": {"volcano": {"type": "flat", "amount": "1.00"}}, "deductible": ..., "limit": "9.00"},
+            "volcano",
+        ),
         ({"loss_at": "yesterday"}, "inputs: an instant or date is none"),
     ],
 )

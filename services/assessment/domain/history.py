@@ -18,8 +18,8 @@ from services.assessment.domain.claim import Report
 from services.assessment.domain.periods import period_of
 from services.assessment.domain.position import ZERO
 
-ORDERS_MAX = 720
-"""All orders of six claims. Of more claims, this many orders are looked at."""
+ORDERS_MAX = 120
+"""All orders of five claims. Of more claims, this many orders are looked at."""
 
 _GRAVEST_FIRST = (DecisionKind.refer, DecisionKind.partial, DecisionKind.pay, DecisionKind.value)
 
@@ -102,9 +102,7 @@ def in_every_order(reports: Sequence[Report], policy: PolicySnapshot, used: Used
 
 def opening(policy: PolicySnapshot, report: Report, paid_before: Mapping[str, Money]) -> Used:
     """Ledgers of the period the loss falls into as they stand after earlier payments. ValueError: no such aggregate."""
-    aggregates = {
-        one.aggregate_id: one.period for coverage in policy.coverages for one in coverage.aggregates or ()
-    }
+    aggregates = {one.aggregate_id: one.period for coverage in policy.coverages for one in coverage.aggregates or ()}
     if missing := sorted(set(paid_before) - set(aggregates)):
         raise ValueError(f"the policy has no aggregate {missing[0]}")
     return {

@@ -43,7 +43,7 @@ def table_flaws(table: TableVersion, steps_max: int = STEPS_MAX) -> Iterator[Tab
         if table.hit is HitPolicy.first:
             yield from _idle(table, search)
         everything = tuple(atoms.possible for atoms in table.atoms)
-        missing = search.point(everything, range(len(table.rows)))
+        missing = search.point(everything, (1 << len(table.rows)) - 1)
     except _TooMany:
         yield TableFlaw(None, "", f"has more combinations than can be checked in {steps_max} steps; split the table")
         return
@@ -71,43 +71,44 @@ def _overlaps(table: TableVersion) -> Iterator[TableFlaw]:
 def _idle(table: TableVersion, search: _Search) -> Iterator[TableFlaw]:
     for number, masks in enumerate(table.accepted):
         box = tuple(mask & atoms.possible for mask, atoms in zip(masks, table.atoms, strict=True))
-        if search.point(box, range(number)) is None:
+        if search.point(box, (1 << number) - 1) is None:
             rule = f"{table.rows[number].row_id} is never reached: earlier rows take all of it"
             yield TableFlaw(number + 1, "row", rule)
 
 
 class _Search:
-    """Looks for a combination inside a box that none of some rows takes."""
+    """Looks for a combination inside a box that none of some rows takes. Rows and parts are sets of bits."""
 
     def __init__(self, table: TableVersion, steps_max: int) -> None:
         self._table = table
         self._left = steps_max
 
-    def point(self, box: tuple[int, ...], rows: range) -> tuple[int, ...] | None:
+    def point(self, box: tuple[int, ...], rows: int) -> tuple[int, ...] | None:
         """One part per input, or None if the rows take the whole box."""
-        self._covered: set[tuple[int, frozenset[int]]] = set()
-        self._takes_rest = {row: self._first_level_taken(box, row) for row in rows}
-        return self._below(box, 0, frozenset(rows))
+        self._covered: set[tuple[int, int]] = set()
+        self._taking_rest = self._rows_by_rest(box)
+        return self._below(box, 0, rows)
 
-    def _first_level_taken(self, box: tuple[int, ...], row: int) -> int:
-        """From which input on the row accepts all of the box."""
-        level = len(box)
-        while level and not box[level - 1] & ~self._table.accepted[row][level - 1]:
-            level -= 1
-        return level
+    def _rows_by_rest(self, box: tuple[int, ...]) -> list[int]:
+        """For each input, the rows that accept all of the box from there on; after the last one, every row."""
+        found = [(1 << len(self._table.rows)) - 1]
+        for level in range(len(box) - 1, -1, -1):
+            masks = enumerate(self._table.accepted)
+            found.append(found[-1] & sum(1 << row for row, mine in masks if not box[level] & ~mine[level]))
+        return found[::-1]
 
-    def _below(self, box: tuple[int, ...], level: int, rows: frozenset[int]) -> tuple[int, ...] | None:
+    def _below(self, box: tuple[int, ...], level: int, rows: int) -> tuple[int, ...] | None:
         self._left -= 1
         if self._left < 0:
             raise _TooMany
         if not rows:
             return tuple(_lowest(mask) for mask in box[level:])
-        if (level, rows) in self._covered or any(self._takes_rest[row] <= level for row in rows):
+        if rows & self._taking_rest[level] or (level, rows) in self._covered:
             return None
         # Parts that the same rows accept need one look, not one each.
-        looked_at: set[frozenset[int]] = set()
+        looked_at: set[int] = set()
         for part in _bits(box[level]):
-            taking = frozenset(row for row in rows if self._table.accepted[row][level] >> part & 1)
+            taking = rows & self._table.rows_of[level][part]
             if taking in looked_at:
                 continue
             looked_at.add(taking)

@@ -76,7 +76,8 @@ class TableVersion:
         )
         """For each row and input, the parts the row accepts."""
         self._hits = tuple(Hit(row.row_id, row.outputs, row.reason) for row in rows)
-        self._rows_of = tuple(self._rows_by_part(place) for place in range(len(self.inputs)))
+        self.rows_of = tuple(self._rows_by_part(place) for place in range(len(self.inputs)))
+        """For each input and part, the rows that accept the part."""
 
     def _rows_by_part(self, place: int) -> tuple[int, ...]:
         parts = range(len(self.atoms[place].samples))
@@ -86,7 +87,7 @@ class TableVersion:
 
     def taken(self, facts: Mapping[str, Fact]) -> tuple[Hit, ...]:
         left = (1 << len(self.rows)) - 1
-        for atoms, rows_of in zip(self.atoms, self._rows_of, strict=True):
+        for atoms, rows_of in zip(self.atoms, self.rows_of, strict=True):
             left &= rows_of[atoms.place(facts.get(atoms.column.fact))]
             if not left:
                 return ()

@@ -136,7 +136,8 @@ def _demanded(content: Any) -> dict[str, Any]:
     faults = [Fault((part,), "is required, and an object") for part in missing]
     if faults:
         raise DocumentError(faults)
-    if content["policy"].get("currency") not in CURRENCY_DECIMALS:
+    currency = content["policy"].get("currency")
+    if not isinstance(currency, str) or currency not in CURRENCY_DECIMALS:
         faults.append(Fault(("policy", "currency"), "is required, an ISO 4217 code in use"))
     if _zone(content["claim"].get("loss_zone", "UTC")) is None:
         faults.append(Fault(("claim", "loss_zone"), "is no time zone of the IANA list"))

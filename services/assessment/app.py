@@ -6,32 +6,46 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
-from starlette.applications import Starlette
 
 from hosting.breaker import Breaker
 from hosting.logs import configure_logs
 from hosting.settings import load_settings
-from hosting.web import health_routes, http_server
+from hosting.web import http_server
 from messaging.process import open_stage, open_store
 from messaging.stage import Stage
 from schemas.topics import READS
+from services.assessment.adapters.adjudication_schema import component_schemas
 from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.claims_sql import SqlClaims
 from services.assessment.adapters.policy_book_http import HttpPolicyBook
 from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.adapters.rule_files import load_rules
+from services.assessment.adapters.simulation import simulate_json
 from services.assessment.domain.rules import AssessmentRules
 from services.assessment.handlers import HANDLES, AssessmentHandler, PolicyLookup
 from services.assessment.ports import Claims, PolicyBook
+from services.assessment.routes import create_app, document
 from services.assessment.settings import AssessmentSettings
 
 NAME = "assessment"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOOKUP_SECONDS = 2.0
 LOOKUP_PAUSE_SECONDS = 2.0
+EXAMPLE = {
+    "policy": {
+        "currency": "USD",
+        "effective_from": "2026-01-01",
+        "coverages": [
+            {"form": "nfip-dwelling", "code": "building", "limit": "100000", "deductibles": [{"amount": "5000"}]}
+        ],
+    },
+    "claim": {"loss_at": "2026-06-15", "lines": [{"asked": "150000"}]},
+}
 
 
 def assessment_stage(
@@ -64,15 +78,20 @@ async def open_policy_book(settings: AssessmentSettings) -> AsyncIterator[HttpPo
         yield HttpPolicyBook(client, terms, breaker, lambda: datetime.now(UTC))
 
 
+def api() -> dict[str, Any]:
+    """The OpenAPI document of the service."""
+    return document(component_schemas("#/components/schemas/{model}"), {"flood": EXAMPLE})
+
+
 @asynccontextmanager
 async def start() -> AsyncIterator[str]:
     """Run the service; gives the address of its health endpoints."""
     settings = load_settings(AssessmentSettings, NAME)
     configure_logs(settings, NAME)
-    rules = load_rules(settings.rules_file)
+    rules, terms = load_rules(settings.rules_file), load_terms(settings.terms_folder)
     async with open_policy_book(settings) as book, open_store(settings, NAME, MIGRATIONS) as store:
         stage = assessment_stage(SqlClaims(), book, rules, settings.lookup_seconds)
         async with open_stage(stage, store, settings) as process:
-            app = Starlette(routes=health_routes(process.live, process.ready))
+            app = create_app(partial(simulate_json, terms=terms), api(), process.live, process.ready)
             async with http_server(app, settings.host, settings.port) as address:
                 yield address

@@ -32,7 +32,7 @@ def policies_of(task: Task, terms: PolicyTerms) -> tuple[PolicySnapshot, ...]:
     begun = sorted(task.policies, key=lambda one: _instant(one.get("effective_from", POLICY_FROM)))
     following = [one.get("effective_from") for one in begun[1:]]
     return tuple(
-        _policy(task, one | {"effective_to": ends}, terms, "P-0")
+        _policy(task, one | {"effective_to": one.get("effective_to") or ends}, terms, "P-0")
         for one, ends in zip(begun, [*following, begun[-1].get("effective_to")], strict=True)
     )
 

@@ -89,6 +89,7 @@ OTHER: tuple[Shape, ...] = (
         rows={
             "versions": {
                 "from": at(instant, "policy.effective_from"),
+                "to": at(instant, "policy.effective_to"),
                 "limit": at(money, "own.limit"),
                 "deductible": at(deductibles, "own.deductibles"),
             }

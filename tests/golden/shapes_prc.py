@@ -63,20 +63,23 @@ PRC: tuple[Shape, ...] = (
             ("agreed", {}),
         ),
     ),
-    Shape(
-        form="prc-motor-2014",
-        needs=needs("loss_type", "sum_insured"),
-        places=EVERYWHERE
-        | DEDUCTIBLE
-        | LIMIT
-        | DRIVING
-        | {
-            "loss_type": at(text, "fact.loss_type"),
-            "repair_cost": at(text, "fact.repair_cost"),
-            "third_party_received": at(text, "fact.third_party_received"),
-            "salvage_retained_value": at(text, "fact.salvage_retained_value"),
-        },
-        coverage=(("own_damage", {}),),
+    *(
+        Shape(
+            form="prc-motor-2014",
+            needs=needs("sum_insured", told),
+            places=EVERYWHERE
+            | DEDUCTIBLE
+            | LIMIT
+            | DRIVING
+            | {
+                "loss_type": at(text, "fact.loss_type"),
+                "repair_cost": at(text, "fact.repair_cost"),
+                "third_party_received": at(text, "fact.third_party_received"),
+                "salvage_retained_value": at(text, "fact.salvage_retained_value"),
+            },
+            coverage=(("own_damage", {}),),
+        )
+        for told in ("loss_type", "repair_cost")
     ),
     Shape(
         form="prc-motor-2014",

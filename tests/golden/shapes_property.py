@@ -9,7 +9,7 @@ from tests.golden.translate import Shape, always, flag, instant, money, text
 COMMERCIAL: tuple[Shape, ...] = (
     Shape(
         form="cp-00-10",
-        needs=needs("value_at_loss", "coinsurance_rate", "loss"),
+        needs=needs("coinsurance_rate", "loss"),
         places=EVERYWHERE
         | DEDUCTIBLE
         | LIMIT
@@ -17,10 +17,11 @@ COMMERCIAL: tuple[Shape, ...] = (
         | {
             "coinsurance_rate": at(text, "own.coinsurance.required_rate"),
             "agreed_value": at(flag, "own.coinsurance.agreed_value"),
+            "deductible_order": at(always("after_proportion", "before_proportion")),
             "debris_expense": at(money, "extra.debris_removal"),
             "additional_debris_limit": at(debris, "own.extensions"),
         },
-        coverage=(("building", {}),),
+        coverage=(("building_deductible_first", {"deductible_order": "before_proportion"}), ("building", {})),
     ),
     Shape(
         form="cp-00-10",
@@ -57,8 +58,8 @@ COMMERCIAL: tuple[Shape, ...] = (
     ),
     Shape(
         form="cp-00-10",
-        needs=needs("items", "items.limit", "deductible"),
-        exclude=needs("special_limits"),
+        needs=needs("items", "items.limit"),
+        exclude=needs("special_limits", "items.category"),
         places=EVERYWHERE | DEDUCTIBLE,
         rows={
             "items": {
@@ -154,7 +155,7 @@ HOME: tuple[Shape, ...] = (
     ),
     Shape(
         form="ho-3",
-        needs=needs("items", "special_limits"),
+        needs=needs("items", "items.category"),
         places=EVERYWHERE
         | DEDUCTIBLE
         | LIMIT

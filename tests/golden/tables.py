@@ -88,6 +88,8 @@ HEALTH: Table = {
     "cause": at(text, "fact.cause"),
     "frequency_days": at(whole, "own.frequency.days"),
     "previous_passed": at(text, "fact.previous_passed"),
+    "count_max": at(whole, "own.frequency.count_max"),
+    "count_before": at(text, "fact.count_before"),
     "service_date": Place(("claim.loss_at",), instant, also=(at(text, "fact.service_date"),)),
 }
 SETTLED: Table = {
@@ -107,6 +109,7 @@ HEALTH_COVERAGES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("medical_with_waiting_and_frequency", {"waiting_period_days": ..., "frequency_days": ...}),
     ("medical_after_waiting", {"waiting_period_days": ...}),
     ("medical_with_frequency", {"frequency_days": ...}),
+    ("medical_with_frequency", {"count_max": ...}),
     ("medical_with_ceiling", {"overall_ceiling": ...}),
     ("medical_with_ceiling", {"limit": ...}),
     ("medical_with_ceiling", {"sum_insured": ...}),

@@ -21,6 +21,7 @@ from schemas.terms import (
     Extension,
     ExtensionCap,
     FactKind,
+    InsuredItem,
     Operation,
     Sublimit,
 )
@@ -162,3 +163,28 @@ def test_insurers_together_pay_no_more_than_the_value_the_line_states() -> None:
     found = adjudicate(a_loss([line], other_policies=others), policy)
 
     assert found.computed == usd("300.00")
+
+
+@pytest.mark.parametrize(
+    "kind, per, payable",
+    [("pct_of_limit", "item", "890"), ("pct_of_limit", "occurrence", "890"), ("pct_of_value", "occurrence", "840")],
+)
+def test_a_percentage_of_several_items_is_of_what_each_item_has(kind: str, per: str, payable: str) -> None:
+    items = tuple(
+        InsuredItem(item_id=name, limit=usd(limit), insured_value=usd(value))
+        for name, limit, value in (("B1", "600.00", "1000.00"), ("B2", "500.00", "600.00"))
+    )
+    coverage = Coverage(
+        code="building",
+        clause_version="2020",
+        items=items,
+        deductibles=(Deductible(kind=DeductibleKind(kind), rate="0.1", per=DeductiblePer(per)),),
+        operations=(Operation(op="deductible"), Operation(op="unlimited")),
+    )
+    lines = [
+        ReportedLine(line_id=name, coverage_code="building", asked=usd("500.00"), item_id=name) for name in ("B1", "B2")
+    ]
+
+    [result] = adjudicate(a_loss(lines), a_policy_snapshot(coverages=(coverage,))).coverages
+
+    assert result.exact == payable

@@ -133,9 +133,9 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
             least = ZERO if one.at_least is None else terms.needed(one.at_least, position, place)
             size = max(_left(one, position, terms, place), least)
         case DeductibleKind.pct_of_limit:
-            size = terms.needed(one.of or "term:limit", position, place)
+            size = terms.needed(one.of, position, place) if one.of else _limits(terms, position, places)
         case DeductibleKind.pct_of_value:
-            size = terms.needed(one.of or "fact:insured_value", position, place)
+            size = terms.needed(one.of, position, place) if one.of else _values(terms, position, places)
         case DeductibleKind.pct_of_loss:
             size = terms.needed(one.of, position, place) if one.of else position.base_total(places)
         case DeductibleKind.rate:
@@ -144,6 +144,28 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
         size *= Fraction(one.rate) if one.rate is not None else _part(one.rate_of or "", position, terms, place)
     size = size if one.min is None else max(size, one.min.as_fraction())
     return size if one.max is None else min(size, one.max.as_fraction())
+
+
+def _limits(terms: Terms, position: Position, places: Sequence[int]) -> Fraction:
+    """The limits of the items these lines are about, each item once; the coverage's where an item has none."""
+    items = {line.item_id: line.item for place in places if (line := terms.lines[place]).item is not None}
+    if not any(item is not None and item.limit is not None for item in items.values()):
+        return terms.needed("term:limit", position)
+    return sum(
+        (
+            item.limit.as_fraction() if item is not None and item.limit is not None else terms.term("limit")
+            for item in items.values()
+        ),
+        ZERO,
+    )
+
+
+def _values(terms: Terms, position: Position, places: Sequence[int]) -> Fraction:
+    """What the things these lines are about are worth, each item once; the claim's own figure if no line states it."""
+    if not any(terms.lines[place].facts.own("insured_value") for place in places):
+        return terms.needed("fact:insured_value", position)
+    things = {terms.lines[place].item_id or f"line {place}": place for place in places}
+    return sum((terms.needed("fact:insured_value", position, place) for place in things.values()), ZERO)
 
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:

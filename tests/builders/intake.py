@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
 import httpx2
@@ -36,6 +37,8 @@ from services.intake.routes.papers import PaperLimits
 PARTITIONS = 4
 TOPIC = "claims.intake.v1"
 OK: Mapping[str, Any] = {"status": "ok"}
+A_PDF = b"%PDF-1.7\n1 0 obj\n"
+A_DRAFT: Mapping[str, Any] = MappingProxyType({"policy_number": "FL-000001", "loss_at": "2012-10-29T22:30:00-04:00"})
 
 
 class SteppedClock:
@@ -97,6 +100,33 @@ class Life:
     async def submit_bulk(self, body: bytes, **headers: str) -> httpx2.Response:
         sent = {"content-type": "application/x-ndjson"} | {n.replace("_", "-"): value for n, value in headers.items()}
         return await self.client.post("/v1/claims:bulk", content=body, headers=sent)
+
+    async def add_paper(
+        self, claim: str, content: bytes = A_PDF, key: str = "paper-1", media_type: str = "application/pdf", **more: str
+    ) -> httpx2.Response:
+        """POST /v1/claims/{claim}/documents; `more` is its query, `kind` estimate unless given."""
+        sent = {"idempotency-key": key, "content-type": media_type}
+        query = {"kind": "estimate"} | more
+        return await self.client.post(f"/v1/claims/{claim}/documents", content=content, headers=sent, params=query)
+
+    async def withdraw(self, claim: str, key: str = "withdraw-1", body: Any = None) -> httpx2.Response:
+        """POST /v1/claims/{claim}:withdraw."""
+        headers = {"idempotency-key": key}
+        return await self.client.post(f"/v1/claims/{claim}:withdraw", json=body or {}, headers=headers)
+
+    async def begin_draft(self, body: Any = A_DRAFT, key: str = "draft-1", client: str = "default") -> httpx2.Response:
+        """POST /v1/drafts."""
+        headers = {"idempotency-key": key, "claimflow-client": client}
+        return await self.client.post("/v1/drafts", json=dict(body), headers=headers)
+
+    async def patch_draft(self, draft: str, patch: Any) -> httpx2.Response:
+        """PATCH /v1/drafts/{draft}."""
+        headers = {"content-type": "application/merge-patch+json"}
+        return await self.client.patch(f"/v1/drafts/{draft}", content=json.dumps(patch).encode(), headers=headers)
+
+    async def submit_draft(self, draft: str) -> httpx2.Response:
+        """POST /v1/drafts/{draft}:submit."""
+        return await self.client.post(f"/v1/drafts/{draft}:submit")
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ _FIND = text("""
 
 # A reference is made of the first 60 bits of this hash; the expression is that of the index.
 _HASH = "substr(sha256(decode('636c61696d666c6f772e7265666572656e63652e7631', 'hex') || uuid_send(claim_id)), 1, 8)"
-_FIND_REFERENCE = text(f"""
+FIND_REFERENCE = text(f"""
     SELECT claim_id, client, key, body_sha256, status_url, recorded_at
       FROM idempotency_keys WHERE {_HASH} BETWEEN :first AND :last LIMIT 10
 """)
@@ -65,7 +65,7 @@ class SqlKeyRows:
     async def find_reference(self, tx: Tx, reference: str) -> list[KeyRow]:
         bits = reference_bits(reference) << 4
         span = {"first": bits.to_bytes(8), "last": (bits | 15).to_bytes(8)}
-        return [_row(row) for row in await tx.connection.execute(_FIND_REFERENCE, span)]
+        return [_row(row) for row in await tx.connection.execute(FIND_REFERENCE, span)]
 
 
 def _row(found: Any) -> KeyRow:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import obstore
 import structlog
@@ -17,7 +18,11 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from services.intake.ports import PapersUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 log = structlog.get_logger("intake")
+PUT_SECONDS = 90.0
 
 
 class PaperPlaceError(ValueError):
@@ -33,7 +38,8 @@ class ObjectPaperStore:
     async def put(self, name: str, content: IO[bytes]) -> None:
         content.seek(0)
         try:
-            await obstore.put_async(self._store, name, content)
+            async with asyncio.timeout(PUT_SECONDS):
+                await obstore.put_async(self._store, name, content)
             if self._folder is not None:
                 await asyncio.to_thread(_sync, self._folder, self._folder / name)
         except (BaseError, OSError, ValueError) as error:
@@ -61,7 +67,9 @@ def open_paper_store(place: str) -> ObjectPaperStore:
     """The store a setting names, a folder or a URL; PaperPlaceError if there can be none."""
     try:
         if "://" in place:
-            return ObjectPaperStore(from_url(place))
+            # The defaults try for three minutes; whoever sends a paper is told sooner, and repeats.
+            retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+            return ObjectPaperStore(from_url(place, retry_config=retries))
         folder = Path(place).absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from schemas.ids import ClaimId, SubjectId, TypedId, claim_id, claim_reference
+from schemas.ids import ClaimId, ClaimReferenceError, SubjectId, TypedId, claim_id, claim_reference, parse_reference
 from schemas.model import canonical_json
 from schemas.party import Party, SealedParty
 from services.intake.domain.checks import Fault, faults_of
@@ -24,6 +24,7 @@ from services.intake.domain.report import DraftClaim, SubmitClaim
 DRAFT_BYTES_MAX = 192 * 1024
 """Below an event's bound, so that a draft that was saved can always be told."""
 
+_NUMBER = "DR"
 PEOPLE = ("reporter", "payee")
 _DRAFT: TypeAdapter[DraftClaim] = TypeAdapter(DraftClaim)
 _CLAIM: TypeAdapter[SubmitClaim] = TypeAdapter(SubmitClaim)
@@ -85,7 +86,14 @@ def draft_id(client: str, key: str) -> DraftId:
 
 def draft_number(draft: DraftId) -> str:
     """What people read over the phone, e.g. DR-7Q4N-0V2K-M8XD-3: built as a claim's reference is."""
-    return "DR" + claim_reference(ClaimId(draft)).removeprefix("CF")
+    return _NUMBER + claim_reference(ClaimId(draft)).removeprefix("CF")
+
+
+def number_meant(text: str) -> str:
+    """The canonical number a person meant: any case and spacing; ClaimReferenceError if it is none."""
+    if text[:2].upper() != _NUMBER:
+        raise ClaimReferenceError("a draft's number begins with DR")
+    return _NUMBER + parse_reference(text[2:]).removeprefix("CF")
 
 
 def key_of(draft: DraftId) -> str:

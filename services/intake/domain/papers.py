@@ -127,8 +127,8 @@ def _is_text(head: bytes) -> bool:
     if any(byte < 32 and byte not in _ALLOWED_CONTROLS for byte in head):
         return False
     try:
-        # Not final: the last character may be cut in its middle.
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
+        # Where the file goes on, the last character may be cut in its middle.
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     return True

@@ -16,7 +16,7 @@ import structlog
 
 from messaging import crash_points
 from messaging.ports import Clock
-from schemas.ids import SubjectId
+from schemas.ids import ClaimReferenceError, SubjectId
 from schemas.party import Party, SealedParty
 from services.intake.domain.checks import Fault
 from services.intake.domain.drafts import (
@@ -28,6 +28,7 @@ from services.intake.domain.drafts import (
     claim_of,
     draft_id,
     draft_number,
+    number_meant,
     patched,
     read_draft,
     subject_of,
@@ -111,9 +112,13 @@ class Drafts:
     async def find(self, name: str, client: str) -> DraftRow | Refusal:
         """The draft of an id or a number, if it is this client's and has not expired."""
 
+        named = _named(name)
+        if named is None:
+            return UNKNOWN_DRAFT
+
         async def read() -> DraftRow | Refusal:
             async with self._posting.store.begin() as tx:
-                row = await self._rows.find(tx, _named(name))
+                row = await self._rows.find(tx, named)
             mine = row is not None and row.client == client and row.expires_at > self._clock.now()
             return row if mine and row is not None else UNKNOWN_DRAFT
 
@@ -251,8 +256,13 @@ class Drafts:
         return found if len(found) == len(roles) else None
 
 
-def _named(name: str) -> DraftId | str:
+def _named(name: str) -> DraftId | str | None:
+    """The id or the number meant, however people write it; None if it can be neither."""
     try:
         return DraftId(name)
     except ValueError:
-        return name.upper()[:40]
+        pass
+    try:
+        return number_meant(name)
+    except ClaimReferenceError:
+        return None

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import get_args
 
 from pydantic.json_schema import models_json_schema
 
-from hosting.web import PROBLEM_TYPE
-from services.intake.domain.report import KEY_PATTERN, BulkRow, SubmitClaim
+from services.intake.domain.report import BulkRow, DraftClaim, Level, SubmitClaim
+from services.intake.routes import openapi_drafts, openapi_papers
 from services.intake.routes.claims import NDJSON
-
-JsonObject = dict[str, Any]
-_REF = "#/components/schemas/{model}"
+from services.intake.routes.openapi_parts import (
+    EXAMPLE_KEY,
+    REF,
+    JsonObject,
+    client_header,
+    example,
+    health,
+    key_header,
+    object_of,
+    of,
+    plain,
+    problems,
+    trace_header,
+)
+from services.intake.routes.papers import WithdrawClaim
 
 EXAMPLE: JsonObject = {
     "policy_number": "FL-000001",
@@ -28,8 +40,17 @@ EXAMPLE: JsonObject = {
     "currency": "USD",
     "lines": [
         {"line_id": "1", "coverage_code": "building", "asked": {"amount": "23500.00", "currency": "USD"}},
-        {"line_id": "2", "coverage_code": "contents", "asked": {"amount": "4120.50", "currency": "USD"}},
+        {
+            "line_id": "2",
+            "coverage_code": "contents",
+            "category": "electronics",
+            "item_id": "tv-1",
+            "asked": {"amount": "4120.50", "currency": "USD"},
+            "facts": {"repair_cost": "4120.50", "police_report": False},
+        },
     ],
+    "facts": {"water_depth_cm": "80", "causes": ["storm-surge"]},
+    "other_policies": [{"policy": "HO-77", "limit": {"amount": "10000.00", "currency": "USD"}}],
     "reporter": {
         "name": "Ada Example",
         "email": "ada@example.org",
@@ -52,7 +73,8 @@ SHORT_EXAMPLE: JsonObject = {
     "lines": [],
     "reporter": {"name": "王小明", "language": "zh-CN"},
 }
-_KEYS = ("docs-claim-1", "docs-claim-2")
+_PLACES = ("pointer", "parameter", "level")
+_KEYS = (EXAMPLE_KEY, "docs-claim-2")
 RECEIPT: JsonObject = {
     "claim_id": "0a9cbbd8-9a2b-5a3f-9f0e-0d5a3c1f0001",
     "reference": "CF-7Q4N-0V2K-M8XD-3",
@@ -62,7 +84,7 @@ _SINGLE_PROBLEMS = {
     400: "Not JSON, nested too deeply, a member twice, or a header is missing or malformed.",
     409: "Another request with this key and another body is under way.",
     408: "The body did not arrive in time.",
-    413: "The body is larger than 256 KiB.",
+    413: "The body is larger than 256 KiB, or the report larger than an event may be.",
     415: "The body is not application/json, or it is compressed.",
     422: "The report breaks rules (see `errors`), or the key stands for another body.",
     429: "Too many requests are under way.",
@@ -88,37 +110,39 @@ def document() -> JsonObject:
             "title": "claimflow intake",
             "version": "1",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": "Reports of losses, taken once each and told to the whole system.",
+            "description": "Reports of losses and their papers, taken once each and told to the whole system.",
         },
         "servers": [{"url": "http://127.0.0.1:8101"}],
         "paths": {
             "/v1/claims": {"post": _submit()},
             "/v1/claims:bulk": {"post": _submit_bulk()},
-            "/livez": {"get": _health("Is the process making progress?")},
-            "/readyz": {"get": _health("May requests be sent here?")},
-            "/metrics": {"get": _plain("Metrics for Prometheus.", "text/plain")},
-            "/openapi.json": {"get": _plain("This document.", "application/json")},
+            **openapi_papers.paths(),
+            **openapi_drafts.paths(),
+            "/livez": {"get": health("Is the process making progress?")},
+            "/readyz": {"get": health("May requests be sent here?")},
+            "/metrics": {"get": plain("Metrics for Prometheus.", "text/plain")},
+            "/openapi.json": {"get": plain("This document.", "application/json")},
         },
         "components": {"schemas": _schemas()},
     }
 
 
 def _submit() -> JsonObject:
-    body: JsonObject = {"schema": _of("SubmitClaim"), "examples": {}}
+    body: JsonObject = {"schema": of("SubmitClaim"), "examples": {}}
     body["examples"]["flood"] = {"summary": "Building and contents", "value": EXAMPLE}
     body["examples"]["first-notice"] = {"summary": "No amounts yet, in Chinese", "value": SHORT_EXAMPLE}
     return {
         "operationId": "submitClaim",
         "summary": "Report a loss",
         "description": "Answered after the log has it. Repeat with the same key and body until 202: it counts once.",
-        "parameters": [_key_header(), _client_header(), _trace_header()],
+        "parameters": [key_header(), client_header(), trace_header()],
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
             "202": {
                 "description": "Taken, and in the log.",
-                "content": {"application/json": {"schema": _of("Receipt"), "examples": _example(RECEIPT)}},
+                "content": {"application/json": {"schema": of("Receipt"), "examples": example(RECEIPT)}},
             },
-            **_problems(_SINGLE_PROBLEMS),
+            **problems(_SINGLE_PROBLEMS),
         },
     }
 
@@ -132,79 +156,24 @@ def _submit_bulk() -> JsonObject:
         "summary": "Report many losses",
         "description": "NDJSON, a BulkRow a line; the answer is NDJSON, a BulkResult a line, in the same order. "
         "Send the next request after the answer; repeat a request that was cut.",
-        "parameters": [_client_header()],
+        "parameters": [client_header()],
         "requestBody": {
             "required": True,
-            "content": {NDJSON: {"schema": {"type": "string"}, "examples": _example(sent)}},
+            "content": {NDJSON: {"schema": {"type": "string"}, "examples": example(sent)}},
         },
         "responses": {
             "200": {
                 "description": "A BulkResult for each row.",
-                "content": {NDJSON: {"schema": {"type": "string"}, "examples": _example(answered)}},
+                "content": {NDJSON: {"schema": {"type": "string"}, "examples": example(answered)}},
             },
-            **_problems(_BULK_PROBLEMS),
+            **problems(_BULK_PROBLEMS),
         },
-    }
-
-
-def _health(summary: str) -> JsonObject:
-    content = {"application/json": {"schema": _of("Health"), "examples": _example({"status": "ok", "stage": "intake"})}}
-    return {
-        "summary": summary,
-        "responses": {
-            "200": {"description": "Yes.", "content": content},
-            "503": {"description": "No.", "content": {"application/json": {"schema": _of("Health")}}},
-        },
-    }
-
-
-def _plain(summary: str, kind: str) -> JsonObject:
-    return {"summary": summary, "responses": {"200": {"description": summary, "content": {kind: {}}}}}
-
-
-def _problems(words: dict[int, str]) -> JsonObject:
-    found: JsonObject = {}
-    for status, description in words.items():
-        found[str(status)] = {"description": description, "content": {PROBLEM_TYPE: {"schema": _of("Problem")}}}
-        if status in (409, 429, 503):
-            retry = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
-            found[str(status)]["headers"] = {"Retry-After": retry}
-    return found
-
-
-def _key_header() -> JsonObject:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": True,
-        "description": "The client's own name for this report; it is taken once.",
-        "schema": {"type": "string", "pattern": KEY_PATTERN, "maxLength": 200},
-        "example": _KEYS[0],
-    }
-
-
-def _client_header() -> JsonObject:
-    return {
-        "name": "Claimflow-Client",
-        "in": "header",
-        "required": False,
-        "description": "Whose keys these are.",
-        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", "default": "default"},
-    }
-
-
-def _trace_header() -> JsonObject:
-    return {
-        "name": "traceparent",
-        "in": "header",
-        "required": False,
-        "description": "W3C trace context; kept on every event of the claim's report.",
-        "schema": {"type": "string"},
     }
 
 
 def _schemas() -> JsonObject:
-    _, defined = models_json_schema([(SubmitClaim, "validation"), (BulkRow, "validation")], ref_template=_REF)
+    models = (SubmitClaim, BulkRow, DraftClaim, WithdrawClaim)
+    _, defined = models_json_schema([(model, "validation") for model in models], ref_template=REF)
     found: JsonObject = defined["$defs"]
     for schema in found.values():
         # Requests are read strictly, nested objects too.
@@ -212,28 +181,17 @@ def _schemas() -> JsonObject:
             schema["additionalProperties"] = False
     uuid = {"type": "string", "format": "uuid"}
     receipt = {"claim_id": uuid, "reference": {"type": "string"}, "status_url": {"type": "string", "format": "uri"}}
-    fault = {name: {"type": "string"} for name in ("pointer", "code", "detail")}
+    fault: JsonObject = {name: {"type": "string"} for name in ("pointer", "parameter", "code", "detail")}
+    fault["level"] = {"type": "string", "enum": list(get_args(Level)), "description": "What cannot be done for it."}
     problem: JsonObject = {name: {"type": "string"} for name in ("type", "title", "code", "detail")}
-    problem |= {"status": {"type": "integer"}, "errors": {"type": "array", "items": _object(fault)}}
+    problem |= {"status": {"type": "integer"}, "errors": {"type": "array", "items": object_of(fault, _PLACES)}}
     row = {"row": {"type": "integer", "minimum": 0, "description": "From 0."}, "status": {"type": "integer"}}
-    found["Receipt"] = _object(receipt)
-    found["Problem"] = _object(problem, optional=("errors",))
-    found["BulkResult"] = {"oneOf": [_object(row | receipt), _object(row | {"problem": _of("Problem")})]}
+    found |= openapi_papers.schemas() | openapi_drafts.schemas()
+    found["Receipt"] = object_of(receipt)
+    found["Problem"] = object_of(problem, optional=("errors",))
+    found["BulkResult"] = {"oneOf": [object_of(row | receipt), object_of(row | {"problem": of("Problem")})]}
     found["Health"] = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return dict(sorted(found.items()))
-
-
-def _object(properties: JsonObject, optional: tuple[str, ...] = ()) -> JsonObject:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _of(name: str) -> JsonObject:
-    return {"$ref": _REF.format(model=name)}
-
-
-def _example(value: Any) -> JsonObject:
-    return {"example": {"value": value}}
 
 
 def as_text() -> str:

@@ -1,9 +1,10 @@
-"""The same report delivered several times to the running services, in memory: what is counted is what they did."""
+"""Reports delivered, some of them several times, to the services in memory: what is counted is what they did."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import available_timezones
@@ -35,34 +36,34 @@ QUIET_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Told:
-    """What came of the deliveries: claims and payments, each counted once by its id, and what was paid."""
+    """What came of the deliveries: how many claims, and every payment that was instructed, in order."""
 
     claims: int
-    payments: int
+    payments: tuple[Money, ...]
     paid: Money
 
 
-def deliver(policy: PolicySnapshot, report: Report, times: int, same_key: bool) -> Told:
-    """Reports through intake, assessment and payment until nothing moves."""
-    if not 1 <= times <= DELIVERIES_MAX:
+def deliver(policy: PolicySnapshot, deliveries: Sequence[tuple[str, Report]]) -> Told:
+    """Reports, each under its idempotency key, through intake, assessment and payment until nothing moves."""
+    if not 1 <= len(deliveries) <= DELIVERIES_MAX:
         raise CaseError(f"inputs.deliveries: is not from 1 to {DELIVERIES_MAX}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     try:
-        return asyncio.run(_deliver(policy, report, times, same_key))
+        return asyncio.run(_deliver(policy, deliveries))
     finally:
         crash_points.disarm()
         structlog.reset_defaults()
 
 
-async def _deliver(policy: PolicySnapshot, report: Report, times: int, same_key: bool) -> Told:
+async def _deliver(policy: PolicySnapshot, deliveries: Sequence[tuple[str, Report]]) -> Told:
     house = House(random.Random(7), Faults.none())
     rules = _that_pay(policy)
     store = house.members["assessment"].store
     house.members["assessment"] = Member(memory_assessment_stage(house.book, rules), store)
     house.book.policies[policy.policy_number] = policy
-    house.clock.instant = max(house.clock.instant, report.loss_at)
-    for number in range(times):
-        client = Client("delivery" if same_key else f"delivery-{number}", _body(policy, report))
+    for key, report in deliveries:
+        house.clock.instant = max(house.clock.instant, report.loss_at)
+        client = Client(key, _body(policy, report))
         await house.live("intake")
         assert house.intake is not None
         submission = read_claim(client.raw(), "default", client.key, house.clock.now(), available_timezones())
@@ -99,7 +100,7 @@ def _told(house: House, currency: str) -> Told:
                 claims.add(envelope.subject)
             if isinstance(event, PaymentInstructed):
                 payments[envelope.id] = event.amount
-    return Told(len(claims), len(payments), Money.total(payments.values(), currency))
+    return Told(len(claims), tuple(payments.values()), Money.total(payments.values(), currency))
 
 
 def _that_pay(policy: PolicySnapshot) -> RuleBook:

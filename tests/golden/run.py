@@ -12,7 +12,7 @@ from services.assessment.domain.adjudicate import NOTHING_USED, Adjudication, ad
 from services.assessment.domain.history import in_every_order, in_series, kind_of, opening, settle
 from services.assessment.domain.policies import version_at
 from tests.golden.contract import ledgers_of, others_of, policies_of, reports_of
-from tests.golden.deliveries import deliver
+from tests.golden.deliveries import DELIVERIES_MAX, deliver
 from tests.golden.results import Got, figure, money_text, of_one, reason_of
 from tests.golden.translate import Task
 
@@ -95,12 +95,17 @@ def _versions(task: Task, terms: PolicyTerms) -> Got:
 
 def _deliveries(task: Task, terms: PolicyTerms) -> Got:
     [policy], [report] = policies_of(task, terms), reports_of(task)
-    told = deliver(policy, report, task.run["deliveries"], task.run.get("same_idempotency_key", True))
+    same = task.run.get("same_idempotency_key", True)
+    keys = [
+        "delivery" if same else f"delivery-{number}"
+        for number in range(min(task.run["deliveries"], DELIVERIES_MAX + 1))
+    ]
+    told = deliver(policy, [(key, report) for key in keys])
     expected = of_one(adjudicate(report, policy), report)
     return expected | {
         "payable": told.paid.to_text(),
         "claims_created": told.claims,
-        "payments_issued": told.payments,
+        "payments_issued": len(told.payments),
     }
 
 

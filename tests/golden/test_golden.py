@@ -13,6 +13,8 @@ import pytest
 from services.assessment.adapters.policy_terms import load_terms
 from tests.golden.__main__ import main
 from tests.golden.cases import judge, read_cases
+from tests.golden.contract import policies_of, reports_of
+from tests.golden.deliveries import deliver
 from tests.golden.shapes import SHAPES
 from tests.golden.translate import CaseError, translate
 
@@ -124,6 +126,17 @@ def test_other_labels_give_the_same_answer(case: dict[str, Any]) -> None:
     found, again = judge(case, TERMS), judge(others, TERMS)
 
     assert again.got == found.got
+
+
+def test_two_storms_of_a_year_share_one_hurricane_deductible_through_all_services() -> None:
+    [case] = [case for case in CASES if case["id"] == "HO-17"]
+    task = translate(case, SHAPES)
+    [policy], reports = policies_of(task, TERMS), reports_of(task)
+
+    told = deliver(policy, [(f"storm-{number}", report) for number, report in enumerate(reports)])
+
+    assert told.claims == 2
+    assert [one.to_text() for one in told.payments] == case["expected"]["by_event"]
 
 
 def test_equal_shares_and_by_limits_are_told_apart_by_an_input_if_there_is_one() -> None:

@@ -15,6 +15,8 @@ class Verdict(StrEnum):
     approve = "approve"
     approve_amount = "approve_amount"
     deny = "deny"
+    ask_documents = "ask_documents"
+    duplicate = "duplicate"
 
 
 def register(app: typer.Typer) -> None:
@@ -30,12 +32,16 @@ def review(
     reason: Reason = "",
     clause: Annotated[str, typer.Option("--clause", help="For deny: the clause it rests on.")] = "",
     fact: Annotated[str, typer.Option("--fact", help="For deny: the fact it rests on.")] = "",
+    document: Annotated[
+        list[str] | None,
+        typer.Option("--document", "-d", help="For ask_documents, once for each paper: KIND, or KIND@LINE_ID."),
+    ] = None,
     referral: Annotated[str, typer.Option("--referral", help="The referral's event id; else the open one.")] = "",
     key: Key = "",
     url: Url = "",
     json: Json = False,
 ) -> None:
-    """Approve a referred claim, approve another amount, or deny it."""
+    """Answer a referral: approve, approve another amount, deny, ask for papers, or call the claim a duplicate."""
     from cli.calling import get, post, segment
     from hosting.exits import Exit
     from local.errors import LocalError
@@ -48,8 +54,16 @@ def review(
     if amount:
         said["amount"] = {"amount": amount, "currency": found.get("currency", "USD")}
     said |= {name: text for name, text in (("reason", reason), ("clause_id", clause), ("fact", fact)) if text}
+    if document:
+        said["documents"] = [_paper(text) for text in document]
     answer = post("ops", url, f"/v1/claims/{found['claim_id']}/reviews", said, person, key)
     if json:
         print_json(answer)
     else:
         note(f"{found['reference']}: {verdict.value} recorded as {answer['event_id']}")
+
+
+def _paper(text: str) -> dict[str, str]:
+    """KIND or KIND@LINE_ID: neither may hold an @."""
+    kind, at, line_id = text.partition("@")
+    return {"kind": kind, "line_id": line_id} if at else {"kind": kind}

@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.assessment import (
+    AdvanceApproved,
     ClaimApproved,
     ClaimClosed,
     ClaimDecidedNil,
@@ -24,21 +25,42 @@ from schemas.assessment import (
     ClaimPartlyApproved,
     ClaimReferred,
     ClaimRegistered,
+    ClaimSegmented,
     Decision,
+    DocumentsRequested,
+    DuplicateLinked,
     PolicyAwaited,
     ReferralReason,
+    ReserveSet,
 )
 from schemas.event import Event
-from schemas.ids import ClaimId, DecisionId, EventId, PaymentId, claim_reference
-from schemas.intake import ClaimReported
+from schemas.ids import ClaimId, DecisionId, EventId, claim_reference
+from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived
 from schemas.model import Code, Instant, Model
 from schemas.money import Money
 from schemas.notify import NoticeFailed, NoticeSent
 from schemas.ops import ReviewRecorded
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentInstructed, PaymentRejected
+from services.ops.domain.claim_parts import (
+    Advance,
+    Duplicate,
+    PaperRequest,
+    ReceivedPaper,
+    ReserveView,
+    Working,
+    payable_of,
+    reserved,
+    reserves_after,
+    sorted_as,
+    with_advance,
+    with_duplicate,
+    with_received,
+    with_request,
+    working_of,
+)
+from services.ops.domain.claim_payments import PaymentState, PaymentView, with_payment
 
 REVIEWED_MAX = 50
-PAYMENTS_MAX = 200
 
 
 class ClaimStatus(StrEnum):
@@ -47,6 +69,7 @@ class ClaimStatus(StrEnum):
     RECEIVED = "RECEIVED"
     AWAITING_POLICY = "AWAITING_POLICY"
     REGISTERED = "REGISTERED"
+    AWAITING_INFO = "AWAITING_INFO"
     APPROVED = "APPROVED"
     PARTLY_APPROVED = "PARTLY_APPROVED"
     DECIDED_NIL = "DECIDED_NIL"
@@ -70,8 +93,8 @@ REFERRED = "REFERRED"
 STATES = (*(status.value for status in ClaimStatus), REFERRED)
 """What a list of claims is filtered by: the status, or REFERRED while a referral is open."""
 
-AT_REST = (ClaimStatus.CLOSED.value, REFERRED)
-"""States in which no service has anything left to do for the claim."""
+AT_REST = (ClaimStatus.CLOSED.value, ClaimStatus.AWAITING_INFO.value, REFERRED)
+"""States in which no service has anything left to do for the claim: people have, or nobody."""
 
 
 class Referral(Model):
@@ -83,27 +106,8 @@ class Referral(Model):
     reasons: tuple[ReferralReason, ...]
     computed: Money | None = None
     payable: Money | None = None
+    proposal: Working | None = None
     referred_at: Instant
-
-
-class PaymentState(StrEnum):
-    held = "held"
-    instructed = "instructed"
-    confirmed = "confirmed"
-    rejected = "rejected"
-
-
-class PaymentView(Model):
-    """One payment, or the hold on a decision that has no payment yet. `reason`: why it is held or was rejected."""
-
-    payment_id: PaymentId | None = None
-    decision_id: DecisionId | None = None
-    state: PaymentState
-    amount: Money | None = None
-    end_to_end_id: str | None = None
-    attempt: int | None = None
-    reason: str | None = None
-    at: Instant
 
 
 class ClaimView(Model):
@@ -116,6 +120,7 @@ class ClaimView(Model):
     policy_version: str | None = None
     claim_number: str | None = None
     line: str | None = None
+    line_ids: tuple[str, ...] = ()
     peril: str | None = None
     channel: str | None = None
     currency: str | None = None
@@ -133,6 +138,17 @@ class ClaimView(Model):
     decided_by: str | None = None
     computed: Money | None = None
     payable: Money | None = None
+    working: Working | None = None
+    segment: str | None = None
+    lane: str | None = None
+    flags: tuple[str, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    papers_asked: tuple[PaperRequest, ...] = ()
+    papers_awaited: bool = False
+    papers_received: tuple[ReceivedPaper, ...] = ()
+    reserves: tuple[ReserveView, ...] = ()
+    advances: tuple[Advance, ...] = ()
+    withdrawn_at: Instant | None = None
     payments: tuple[PaymentView, ...] = ()
     notices_sent: int = 0
     notices_failed: int = 0
@@ -164,6 +180,8 @@ class ClaimView(Model):
             return self._payment_status() or ClaimStatus(self.decision)
         if self.decision is not None:
             return ClaimStatus(self.decision)
+        if self.papers_awaited:
+            return ClaimStatus.AWAITING_INFO
         if self.registered_at is not None:
             return ClaimStatus.REGISTERED
         return ClaimStatus.AWAITING_POLICY if self.wait_reason is not None else ClaimStatus.RECEIVED
@@ -178,7 +196,9 @@ class ClaimView(Model):
         if self.open_referral is not None:
             return tuple(reason.value for reason in self.open_referral.reasons)
         if self.status in (ClaimStatus.PAYMENT_EXCEPTION, ClaimStatus.SETTLED_PENDING):
-            return tuple(one.reason for one in self._decision_payments() if one.reason)
+            return tuple(one.reason for one in (*self._decision_payments(), *self._advance_payments()) if one.reason)
+        if self.status is ClaimStatus.AWAITING_INFO and self.papers_asked:
+            return tuple(dict.fromkeys(paper.kind for paper in self.papers_asked[-1].papers))
         if self.status is ClaimStatus.AWAITING_POLICY and self.wait_reason:
             return (self.wait_reason,)
         return ()
@@ -192,17 +212,31 @@ class ClaimView(Model):
     def _decision_payments(self) -> list[PaymentView]:
         return [one for one in self.payments if one.decision_id in (self.decision_id, None)]
 
+    def _advance_payments(self) -> list[PaymentView]:
+        advances = {one.decision_id for one in self.advances} - {self.decision_id}
+        return [one for one in self.payments if one.decision_id in advances]
+
     def _payment_status(self) -> ClaimStatus | None:
-        mine = self._decision_payments()
-        if not mine:
-            return None
-        last = mine[-1].state
-        return {
-            PaymentState.held: ClaimStatus.SETTLED_PENDING,
-            PaymentState.instructed: ClaimStatus.PAYING,
-            PaymentState.rejected: ClaimStatus.PAYMENT_EXCEPTION,
-            PaymentState.confirmed: ClaimStatus.PAID,
-        }[last]
+        """By the decision's own payment; by its advances where they are what is still open, or all there is."""
+        mine, advances = self._decision_payments(), self._advance_payments()
+        if mine and mine[-1].state is not PaymentState.confirmed:
+            return _STATUS_OF_PAYMENT[mine[-1].state]
+        if mine and not advances:
+            return ClaimStatus.PAID
+        paid, payable = self.paid, self.payable
+        if paid is not None and payable is not None and paid.currency == payable.currency and paid >= payable:
+            return ClaimStatus.PAID
+        if mine and advances:
+            return _STATUS_OF_PAYMENT[advances[-1].state]
+        return ClaimStatus.PAYING if any(one.state is PaymentState.instructed for one in advances) else None
+
+
+_STATUS_OF_PAYMENT: Mapping[PaymentState, ClaimStatus] = {
+    PaymentState.held: ClaimStatus.SETTLED_PENDING,
+    PaymentState.instructed: ClaimStatus.PAYING,
+    PaymentState.rejected: ClaimStatus.PAYMENT_EXCEPTION,
+    PaymentState.confirmed: ClaimStatus.PAID,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +283,37 @@ def _changes(view: ClaimView, told: Told) -> dict[str, object]:
         case ClaimApproved() | ClaimPartlyApproved() | ClaimDecidedNil() | ClaimDenied():
             return _decided(data, told)
         case ClaimClosed():
-            return {"outcome": data.outcome, "closed_at": told.time}
+            return {"outcome": data.outcome, "closed_at": told.time, "reserves": (), "papers_awaited": False}
         case ReviewRecorded():
             return {"reviewed": (*view.reviewed, data.referral_event_id)[-REVIEWED_MAX:]}
         case PaymentInstructed() | PaymentConfirmed() | PaymentRejected() | PaymentHeld():
-            return {"payments": _with_payment(view.payments, told)}
+            return {"payments": with_payment(view.payments, data, told.time)}
         case NoticeSent():
             return {"notices_sent": view.notices_sent + 1}
         case NoticeFailed():
             return {"notices_failed": view.notices_failed + 1}
+    return _changes_aside(view, told)
+
+
+def _changes_aside(view: ClaimView, told: Told) -> dict[str, object]:
+    """What is known beside the claim's path: how it was sorted, papers, reserves, advances."""
+    data = told.data
+    match data:
+        case ClaimSegmented():
+            return sorted_as(data)
+        case DuplicateLinked():
+            return {"duplicates": with_duplicate(view.duplicates, data, told.time)}
+        case DocumentsRequested():
+            asked = with_request(view.papers_asked, data, told.time)
+            return {"papers_asked": asked, "papers_awaited": True, "referral": None}
+        case DocumentsReceived():
+            return {"papers_received": with_received(view.papers_received, data)}
+        case ClaimWithdrawn():
+            return {"withdrawn_at": data.withdrawn_at}
+        case ReserveSet():
+            return {"reserves": reserved(data)}
+        case AdvanceApproved():
+            return {"reserves": reserved(data), "advances": with_advance(view.advances, data, told.time)}
     return {}
 
 
@@ -267,6 +323,7 @@ def _reported(data: ClaimReported) -> dict[str, object]:
         "client": data.client,
         "policy_number": data.policy_number,
         "line": data.line,
+        "line_ids": tuple(line.line_id for line in data.lines),
         "peril": data.peril,
         "channel": data.channel,
         "currency": data.currency,
@@ -286,9 +343,10 @@ def _referred(data: ClaimReferred, told: Told) -> dict[str, object]:
         reasons=data.reasons,
         computed=decision.computed if decision else None,
         payable=decision.payable if decision else None,
+        proposal=working_of(decision),
         referred_at=told.time,
     )
-    return {"referral": referral}
+    return {"referral": referral, "papers_awaited": False}
 
 
 _DECISIONS: Mapping[type[Event], str] = {
@@ -313,32 +371,10 @@ def _decided(
         "decided_at": told.time,
         "decided_by": by,
         "computed": decision.computed if decision else None,
-        "payable": None if isinstance(data, ClaimDenied) or decision is None else decision.payable,
+        "payable": payable_of(decision, data),
+        "working": working_of(decision),
+        "reserves": reserves_after(data),
+        "papers_awaited": False,
         # Assessment's own later event answers its referral, whatever became of the review.
         "referral": None,
     }
-
-
-def _with_payment(payments: tuple[PaymentView, ...], told: Told) -> tuple[PaymentView, ...]:
-    """The payments with the one spoken of changed, or added; a hold without a payment goes by its decision."""
-    data = told.data
-    fresh: dict[str, object] = {"at": told.time, "reason": None}
-    match data:
-        case PaymentInstructed():
-            fresh |= {"state": PaymentState.instructed, "amount": data.amount, "decision_id": data.decision_id}
-            fresh |= {"end_to_end_id": data.end_to_end_id, "attempt": data.attempt, "payment_id": data.payment_id}
-        case PaymentConfirmed():
-            fresh |= {"state": PaymentState.confirmed, "amount": data.amount, "payment_id": data.payment_id}
-            fresh |= {"end_to_end_id": data.end_to_end_id}
-        case PaymentRejected():
-            fresh |= {"state": PaymentState.rejected, "payment_id": data.payment_id, "reason": data.code}
-            fresh |= {"end_to_end_id": data.end_to_end_id}
-        case PaymentHeld():
-            fresh |= {"state": PaymentState.held, "decision_id": data.decision_id, "reason": data.reason.value}
-            fresh |= {"payment_id": data.payment_id} if data.payment_id is not None else {}
-    payment_id, decision_id = fresh.get("payment_id"), fresh.get("decision_id")
-    for place, known in enumerate(payments):
-        same = known.payment_id == payment_id if known.payment_id and payment_id else known.decision_id == decision_id
-        if same:
-            return (*payments[:place], *payments[place + 1 :], known.model_copy(update=fresh))
-    return (*payments, PaymentView.model_validate(fresh))[-PAYMENTS_MAX:]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.assessment import RequestedDocument
 from schemas.ids import EventId
 from schemas.money import Money
 from schemas.ops import Verdict
@@ -36,10 +38,35 @@ def check_referral(view: ClaimView, referral_event_id: EventId) -> Referral | Re
     return referral
 
 
+def check_papers(view: ClaimView, documents: Sequence[RequestedDocument], reason: str | None) -> Refused | None:
+    """None if these papers may be asked for: one list, of lines the claim has; asked again, with the reason why."""
+    if len(set(documents)) != len(documents):
+        return Refused("paper-named-twice", "each kind of paper stands once for a line", INCOMPLETE)
+    lines = {one.line_id for one in documents if one.line_id is not None}
+    # Views written by earlier releases know no lines.
+    if view.line_ids and not lines <= set(view.line_ids):
+        return Refused("line-unknown", "a line_id must be one of the claim's lines", INCOMPLETE)
+    if view.papers_asked and reason is None:
+        return Refused("reason-missing", "papers were asked for before: asking again needs a reason", INCOMPLETE)
+    return None
+
+
+def check_duplicate(view: ClaimView) -> Refused | None:
+    """None if there is another claim of which this one can be the duplicate."""
+    if view.duplicates:
+        return None
+    return Refused("nothing-linked", "no other claim is linked: approve, deny, or ask for papers", INCOMPLETE)
+
+
 def check_authority(staff: Staff, referral: Referral, verdict: Verdict, amount: Money | None) -> Refused | None:
-    """None if the person may decide about what is at stake: the greatest of the proposal and the amount set."""
+    """None if the person may decide about what is at stake: the greatest of the proposal and the amount set.
+
+    Asking for papers decides about no amount.
+    """
     if staff.review_role is None:
         return ROLE_MISSING
+    if verdict is Verdict.ask_documents:
+        return None
     if verdict is Verdict.approve and referral.payable is None:
         return Refused("nothing-proposed", "no amount could be computed: approve another amount, or deny", INCOMPLETE)
     computed = referral.computed

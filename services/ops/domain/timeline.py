@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas.assessment import (
+    AdvanceApproved,
     ClaimApproved,
     ClaimClosed,
     ClaimDecidedNil,
@@ -19,16 +20,24 @@ from schemas.assessment import (
     ClaimPartlyApproved,
     ClaimReferred,
     ClaimRegistered,
+    ClaimSegmented,
+    Decision,
+    DocumentsRequested,
+    DuplicateLinked,
     Person,
     PolicyAwaited,
+    ReserveSet,
 )
 from schemas.event import Event
 from schemas.ids import ClaimId
-from schemas.intake import ClaimReported
+from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived
 from schemas.money import Money
 from schemas.notify import NoticeFailed, NoticeSent
 from schemas.ops import ReviewRecorded
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentInstructed, PaymentRejected
+
+LIST_MAX = 10
+"""As many of a list as one line shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,12 @@ def ids_of(claim_id: ClaimId, data: Event) -> Iterator[KnownId]:
             yield KnownId(str(data.instruction_id), "instruction", claim_id)
             yield KnownId(data.end_to_end_id, "end-to-end", claim_id)
             yield KnownId(str(data.ledger_transfer_id), "ledger-transfer", claim_id)
-        case ClaimApproved() | ClaimPartlyApproved() | ClaimDecidedNil():
+        case DuplicateLinked():
+            yield KnownId(str(data.other_claim_id), "duplicate", claim_id)
+        case DocumentsReceived():
+            for paper in data.documents:
+                yield KnownId(str(paper.document_id), "document", claim_id)
+        case AdvanceApproved() | ClaimApproved() | ClaimPartlyApproved() | ClaimDecidedNil():
             yield KnownId(str(data.decision.decision_id), "decision", claim_id)
         case ClaimRegistered():
             yield KnownId(data.claim_number, "claim-number", claim_id)
@@ -100,29 +114,80 @@ def _facts(data: Event) -> dict[str, Any]:
             return {"claim_number": data.claim_number, "policy_version": data.policy.version_id}
         case ClaimReferred():
             computed = data.decision.computed if data.decision else None
-            return {"reasons": [reason.value for reason in data.reasons], "desk": data.desk, "computed": computed}
-        case ClaimApproved():
+            proposed = data.decision.proposed if data.decision else None
+            return {
+                "reasons": [reason.value for reason in data.reasons],
+                "desk": data.desk,
+                "computed": computed,
+                "proposed": proposed.value if proposed else None,
+            }
+        case ClaimApproved() | AdvanceApproved():
             by = data.approved_by
             return {
-                "computed": data.decision.computed,
-                "payable": data.decision.payable,
+                **_amounts(data.decision),
                 "approved_by": by.person_id if isinstance(by, Person) else by,
-                "rules": [f"{rule.id}@{rule.version}" for rule in data.decision.rules[:10]],
+                "rules": [f"{rule.id}@{rule.version}" for rule in data.decision.rules[:LIST_MAX]],
             }
         case ClaimPartlyApproved():
-            return {
-                "computed": data.decision.computed,
-                "payable": data.decision.payable,
-                "person": data.person.person_id,
-                "clause_id": data.clause_id,
-            }
+            return {**_amounts(data.decision), "person": data.person.person_id, "clause_id": data.clause_id}
         case ClaimDecidedNil():
             return {"computed": data.decision.computed, "person": data.person.person_id}
         case ClaimDenied():
             return {"person": data.person.person_id, "clause_id": data.clause_id}
         case ClaimClosed():
             return {"outcome": data.outcome.value, "paid": data.paid}
-    return _other_facts(data)
+    return _facts_aside(data) or _other_facts(data)
+
+
+def _amounts(decision: Decision) -> dict[str, Any]:
+    """What was computed, advanced and is payable, and who set another amount."""
+    return {
+        "computed": decision.computed,
+        "payable": decision.payable,
+        "advanced": decision.advanced,
+        "override_by": decision.override.person.person_id if decision.override else None,
+    }
+
+
+def _facts_aside(data: Event) -> dict[str, Any]:
+    match data:
+        case ClaimSegmented():
+            return {
+                "segment": data.segment,
+                "lane": data.lane,
+                "flags": [flag.code for flag in data.flags[:LIST_MAX]],
+                "rules": [f"{rule.id}@{rule.version}" for rule in data.rules[:LIST_MAX]],
+            }
+        case DuplicateLinked():
+            return {
+                "other_claim_id": data.other_claim_id,
+                "other_reference": data.other_reference,
+                "score": data.score,
+                "reasons": list(data.reasons[:LIST_MAX]),
+            }
+        case ReserveSet():
+            return {
+                "reserves": [
+                    {"coverage": one.coverage_code, "cost_type": one.cost_type.value, **_plain(one.amount)}
+                    for one in data.reserves[:LIST_MAX]
+                ],
+                "reason": data.reason.value,
+                "rule": f"{data.rule.id}@{data.rule.version}" if data.rule else None,
+                "person": data.person.person_id if data.person else None,
+            }
+        case DocumentsRequested():
+            return {
+                "kinds": [one.kind for one in data.documents[:LIST_MAX]],
+                "documents": len(data.documents),
+                "round": data.round,
+                "person": data.person.person_id if data.person else None,
+            }
+        case DocumentsReceived():
+            kinds = [one.kind for one in data.documents[:LIST_MAX]]
+            return {"kinds": kinds, "documents": len(data.documents), "received_at": data.received_at}
+        case ClaimWithdrawn():
+            return {"reason": data.reason, "withdrawn_at": data.withdrawn_at}
+    return {}
 
 
 def _other_facts(data: Event) -> dict[str, Any]:
@@ -158,6 +223,7 @@ def _other_facts(data: Event) -> dict[str, Any]:
                 "person": data.person.person_id,
                 "role": data.person.role,
                 "clause_id": data.clause_id,
+                "kinds": [one.kind for one in data.documents[:LIST_MAX]] if data.documents else None,
                 "referral_event_id": data.referral_event_id,
             }
     return {}

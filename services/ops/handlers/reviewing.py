@@ -9,32 +9,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 from uuid import uuid5
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from messaging import crash_points
 from messaging.ports import Clock, PublishFailed, Store, Tx
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Input, Recorded, Stage
-from schemas.assessment import Person
+from schemas.assessment import Person, RequestedDocument
 from schemas.ids import ClaimId, EventId, ReviewId, event_id
-from schemas.model import Code, Instant, LongText, canonical_json
+from schemas.model import ClauseId, Code, Instant, LongText, canonical_json
 from schemas.money import PositiveMoney
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.outcomes import Outcome
 from services.ops.domain.claim_view import ClaimView
 from services.ops.domain.people import Staff
-from services.ops.domain.review import CONFLICT, INCOMPLETE, ROLE_MISSING, Refused, check_authority, check_referral
+from services.ops.domain.review import (
+    CONFLICT,
+    INCOMPLETE,
+    ROLE_MISSING,
+    Refused,
+    check_authority,
+    check_duplicate,
+    check_papers,
+    check_referral,
+)
 from services.ops.ports import Desk, NewId, ReviewRow, Views
 
 STAGE = "ops-desk"
 PUBLISH_SECONDS = 5.0
+DOCUMENTS_MAX = 50
+
+
+class WantedDocument(BaseModel):
+    """A paper to ask for: what kind, and for which line of the claim."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Code
+    line_id: Code | None = None
 
 
 class ReviewRequest(BaseModel):
-    """What a person says to a referral. An approval of another amount needs a reason; a denial clause and fact too."""
+    """What a person says to a referral. An approval of another amount needs a reason; a denial clause and fact too.
+
+    `ask_documents` names every paper still needed, in one list; when papers were asked for before, it needs a reason.
+    `duplicate` needs a reason, and refers to the claims that are linked to this one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -42,8 +65,9 @@ class ReviewRequest(BaseModel):
     verdict: Verdict
     amount: PositiveMoney | None = None
     reason: LongText | None = None
-    clause_id: Code | None = None
+    clause_id: ClauseId | None = None
     fact: LongText | None = None
+    documents: Annotated[tuple[WantedDocument, ...], Field(min_length=1, max_length=DOCUMENTS_MAX)] | None = None
 
 
 class ReviewAnswer(BaseModel):
@@ -176,6 +200,10 @@ def _checked(view: ClaimView, staff: Staff, asked: ReviewRequest) -> Person:
     if isinstance(referral, Refused):
         raise ReviewRefused(referral)
     refused = check_authority(staff, referral, asked.verdict, asked.amount)
+    if refused is None and asked.verdict is Verdict.duplicate:
+        refused = check_duplicate(view)
+    if refused is None and asked.verdict is Verdict.ask_documents:
+        refused = check_papers(view, _documents(asked) or (), asked.reason)
     person = staff.as_person()
     if refused is not None or person is None:
         raise ReviewRefused(refused or ROLE_MISSING)
@@ -192,11 +220,23 @@ def _event(review_id: ReviewId, person: Person, asked: ReviewRequest, now: datet
         reason=asked.reason,
         clause_id=asked.clause_id,
         fact=asked.fact,
+        documents=_documents(asked),
         person=person,
         recorded_at=now,
     )
 
 
+def _documents(asked: ReviewRequest) -> tuple[RequestedDocument, ...] | None:
+    if asked.documents is None:
+        return None
+    return tuple(RequestedDocument(kind=one.kind, line_id=one.line_id) for one in asked.documents)
+
+
 def _hash_of(claim_id: ClaimId, staff: Staff, asked: ReviewRequest) -> str:
-    content = {"claim_id": str(claim_id), "person": staff.id, "asked": asked.model_dump(mode="json")}
+    content = {"claim_id": str(claim_id), "person": staff.id, "asked": _plain(asked)}
     return sha256(canonical_json(content)).hexdigest()
+
+
+def _plain(asked: ReviewRequest) -> dict[str, Any]:
+    # Without papers it is what earlier releases hashed, so that a review begun under one can be repeated under another.
+    return asked.model_dump(mode="json", exclude=None if asked.documents else {"documents"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.ids import ClaimId, DecisionId, EventId, PaymentId, SubjectId
 from schemas.model import Instant
@@ -12,29 +12,41 @@ from schemas.money import Money
 from services.ops.domain.claim_view import AT_REST, ClaimView
 from services.ops.domain.timeline import TimelineEntry
 from services.ops.handlers.reading import KnownParty
+from services.ops.routes.part_answers import (
+    PARTS_EXAMPLE,
+    AdvanceAnswer,
+    Answer,
+    DecisionAnswer,
+    DuplicateAnswer,
+    PapersAnswer,
+    ReserveAnswer,
+    advance_answers,
+    decision_answer,
+    duplicate_answers,
+    papers_answer,
+    reserve_answers,
+)
 
 SHOWN = {"sealed": "[sealed]", "erased": "[erased]", "unknown": "[unknown]"}
 _CLAIM = "5b9d1f3c-7d0e-5c59-9a4e-0d2a7c1f4b11"
 
 
-class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class ReferralAnswer(Answer):
-    """What a person has to answer; a review names `event_id`."""
+    """What a person has to answer; a review names `event_id`. `proposal` is what could be computed, if anything."""
 
     event_id: EventId
     desk: str
     reasons: tuple[str, ...]
     computed: Money | None = None
     payable: Money | None = None
+    proposal: DecisionAnswer | None = None
     referred_at: Instant
 
 
 class PaymentAnswer(Answer):
     payment_id: PaymentId | None = None
     decision_id: DecisionId | None = None
+    kind: str | None = None
     state: str
     amount: Money | None = None
     end_to_end_id: str | None = None
@@ -58,7 +70,10 @@ class Notices(Answer):
 
 
 class ClaimAnswer(Answer):
-    """A claim as ops sees it. `state` is the lifecycle's status, or REFERRED while a person has to look."""
+    """A claim as ops sees it. `state` is the lifecycle's status, or REFERRED while a person has to look.
+
+    Lists leave out parties, papers, `decision` and the referral's `proposal`.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,6 +89,7 @@ class ClaimAnswer(Answer):
                 "computed": {"amount": "1200.00", "currency": "USD"},
                 "payable": {"amount": "1200.00", "currency": "USD"},
                 "paid": {"amount": "1200.00", "currency": "USD"},
+                **PARTS_EXAMPLE,
                 "payments": [],
                 "notices": {"sent": 3, "failed": 0},
                 "events": 8,
@@ -110,6 +126,15 @@ class ClaimAnswer(Answer):
     paid: Money | None = None
     referral_event_id: EventId | None = None
     referral: ReferralAnswer | None = None
+    segment: str | None = None
+    lane: str | None = None
+    flags: tuple[str, ...] = ()
+    duplicates: tuple[DuplicateAnswer, ...] = ()
+    papers: PapersAnswer | None = None
+    reserves: tuple[ReserveAnswer, ...] = ()
+    advances: tuple[AdvanceAnswer, ...] = ()
+    decision: DecisionAnswer | None = None
+    withdrawn_at: Instant | None = None
     payments: tuple[PaymentAnswer, ...]
     parties: tuple[PartyAnswer, ...] | None = None
     notices: Notices
@@ -176,12 +201,12 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 
 
 def claim_answer(view: ClaimView, parties: list[KnownParty] | None = None) -> ClaimAnswer:
-    """The answer about one claim; lists leave the parties out."""
-    referral = view.open_referral
+    """The answer about one claim; lists, which give no parties, leave out what only the whole shows."""
+    referral, whole = view.open_referral, parties is not None
     plain = (
         "claim_id reference client policy_number policy_version claim_number line peril channel currency loss_at "
         "loss_zone reported_at registered_at decided_at decided_by closed_at changed_at computed payable paid events "
-        "applied synthetic reasons"
+        "applied synthetic reasons segment lane flags withdrawn_at"
     )
     return ClaimAnswer(
         **{name: getattr(view, name) for name in plain.split()},
@@ -196,10 +221,16 @@ def claim_answer(view: ClaimView, parties: list[KnownParty] | None = None) -> Cl
             reasons=tuple(reason.value for reason in referral.reasons),
             computed=referral.computed,
             payable=referral.payable,
+            proposal=decision_answer(referral.proposal) if whole else None,
             referred_at=referral.referred_at,
         )
         if referral
         else None,
+        duplicates=duplicate_answers(view),
+        papers=papers_answer(view) if whole else None,
+        reserves=reserve_answers(view),
+        advances=advance_answers(view),
+        decision=decision_answer(view.working) if whole else None,
         payments=tuple(PaymentAnswer(**dict(one)) for one in view.payments),
         notices=Notices(sent=view.notices_sent, failed=view.notices_failed),
         parties=None if parties is None else tuple(_party(one) for one in parties),

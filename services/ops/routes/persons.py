@@ -15,8 +15,8 @@ from services.ops.domain.people import Role
 from services.ops.handlers.erasing import NoSuchParty, PersonDesk
 from services.ops.handlers.reading import ClaimReader
 from services.ops.ports import People, PersonsUnavailable
-from services.ops.routes.answers import Answer
 from services.ops.routes.claims import ClaimName, claim_named
+from services.ops.routes.part_answers import Answer
 from services.ops.routes.web import PERSON_PARAMETER, answer, body_of, demand, person_of, problems, takes
 
 _EXAMPLES = {

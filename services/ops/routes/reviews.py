@@ -32,6 +32,17 @@ _EXAMPLES = {
         "clause_id": "SFIP-VII-B",
         "fact": "The water entered two days before the effective date.",
     },
+    "ask_documents": {
+        "referral_event_id": _REFERRAL,
+        "verdict": "ask_documents",
+        "documents": [{"kind": "repair_invoice", "line_id": "1"}, {"kind": "photo"}],
+        "reason": "The first invoice could not be read.",
+    },
+    "duplicate": {
+        "referral_event_id": _REFERRAL,
+        "verdict": "duplicate",
+        "reason": "The linked claim tells of the same loss.",
+    },
 }
 
 

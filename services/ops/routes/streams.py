@@ -21,7 +21,7 @@ from services.ops.handlers.ordering import ORDER_ASKED, OrderKeyReused, Orders
 from services.ops.handlers.reviewing import NotAcknowledged
 from services.ops.handlers.watching import Watcher
 from services.ops.ports import OrderRow, People
-from services.ops.routes.answers import Answer
+from services.ops.routes.part_answers import Answer
 from services.ops.routes.reviews import not_acknowledged
 from services.ops.routes.web import (
     KEY_PARAMETER,

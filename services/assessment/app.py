@@ -24,11 +24,13 @@ from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.claims_sql import SqlClaims
 from services.assessment.adapters.policy_book_http import HttpPolicyBook
 from services.assessment.adapters.policy_terms import load_terms
-from services.assessment.adapters.rule_files import load_rules
+from services.assessment.adapters.rule_book_files import load_rule_book
 from services.assessment.adapters.simulation import simulate_json
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.adapters.surroundings_memory import MemorySurroundings
+from services.assessment.adapters.surroundings_sql import SqlSurroundings
+from services.assessment.domain.rule_book import RuleBook
 from services.assessment.handlers import HANDLES, AssessmentHandler, PolicyLookup
-from services.assessment.ports import Claims, PolicyBook
+from services.assessment.ports import Claims, PolicyBook, Surroundings
 from services.assessment.routes import create_app, document
 from services.assessment.settings import AssessmentSettings
 
@@ -49,7 +51,11 @@ EXAMPLE = {
 
 
 def assessment_stage(
-    claims: Claims, book: PolicyBook, rules: AssessmentRules, lookup_seconds: float = LOOKUP_SECONDS
+    claims: Claims,
+    surroundings: Surroundings,
+    book: PolicyBook,
+    rules: RuleBook,
+    lookup_seconds: float = LOOKUP_SECONDS,
 ) -> Stage:
     """The stage over its ports: the same for PostgreSQL, memory and the simulation."""
     return Stage(
@@ -57,14 +63,14 @@ def assessment_stage(
         writer=NAME,
         reads=READS[NAME],
         handles=HANDLES,
-        handler=AssessmentHandler(claims, book, rules, lookup_seconds),
+        handler=AssessmentHandler(claims, surroundings, book, rules, lookup_seconds),
         effects=(PolicyLookup(book, rules, lookup_seconds),),
     )
 
 
-def memory_assessment_stage(book: PolicyBook, rules: AssessmentRules | None = None) -> Stage:
+def memory_assessment_stage(book: PolicyBook, rules: RuleBook | None = None) -> Stage:
     """The stage with its claims in memory and, unless others are given, the rules that are shipped."""
-    return assessment_stage(MemoryClaims(), book, rules or load_rules())
+    return assessment_stage(MemoryClaims(), MemorySurroundings(), book, rules or load_rule_book())
 
 
 @asynccontextmanager
@@ -88,9 +94,12 @@ async def start() -> AsyncIterator[str]:
     """Run the service; gives the address of its health endpoints."""
     settings = load_settings(AssessmentSettings, NAME)
     configure_logs(settings, NAME)
-    rules, terms = load_rules(settings.rules_file), load_terms(settings.terms_folder)
+    rules = load_rule_book(
+        settings.rules_file, settings.tables_folder, settings.duplicates_file, settings.reserves_file
+    )
+    terms = load_terms(settings.terms_folder)
     async with open_policy_book(settings) as book, open_store(settings, NAME, MIGRATIONS) as store:
-        stage = assessment_stage(SqlClaims(), book, rules, settings.lookup_seconds)
+        stage = assessment_stage(SqlClaims(), SqlSurroundings(), book, rules, settings.lookup_seconds)
         async with open_stage(stage, store, settings) as process:
             app = create_app(partial(simulate_json, terms=terms), api(), process.live, process.ready)
             async with http_server(app, settings.host, settings.port) as address:

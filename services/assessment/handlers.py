@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from messaging.ports import Tx
 from messaging.stage import Input, WorkDone, WorkItem
 from schemas.ids import ClaimId, work_cause
-from schemas.intake import ClaimReported
+from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived
 from schemas.ops import ReviewRecorded
 from schemas.outcomes import Nothing, Outcome
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentRejected
@@ -19,14 +19,24 @@ from schemas.policy import PolicySnapshot
 from services.assessment.domain.around import Wanted, Within, shares_ledgers
 from services.assessment.domain.assess import LOOKUP_WORK, take_finding, take_report
 from services.assessment.domain.claim import ClaimState, Status, neighbour_of
+from services.assessment.domain.papers import take_documents, take_withdrawal
 from services.assessment.domain.payments import take_confirmed, take_held, take_rejected
 from services.assessment.domain.policies import PolicyFinding, PolicyKey, PolicyMissing
 from services.assessment.domain.review import take_review
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.rule_book import RuleBook
 from services.assessment.ports import Claims, PolicyBook, Surroundings
 
 HANDLES: Mapping[str, type[BaseModel]] = {
-    model.TYPE: model for model in (ClaimReported, ReviewRecorded, PaymentConfirmed, PaymentRejected, PaymentHeld)
+    model.TYPE: model
+    for model in (
+        ClaimReported,
+        DocumentsReceived,
+        ClaimWithdrawn,
+        ReviewRecorded,
+        PaymentConfirmed,
+        PaymentRejected,
+        PaymentHeld,
+    )
 }
 LOOKUP_BATCH_MAX = 500
 LEASE_SPARE_SECONDS = 30.0
@@ -50,7 +60,7 @@ class AssessmentHandler:
         claims: Claims,
         surroundings: Surroundings,
         book: PolicyBook,
-        rules: AssessmentRules,
+        rules: RuleBook,
         lookup_seconds: float,
     ) -> None:
         self._claims = claims
@@ -94,6 +104,10 @@ class AssessmentHandler:
                 return take_report(state, data, finding, self._rules, cause_id, now)
             case ReviewRecorded():
                 return take_review(state, data, self._rules, cause_id, now)
+            case DocumentsReceived():
+                return take_documents(state, data, self._rules, cause_id, now)
+            case ClaimWithdrawn():
+                return take_withdrawal(state, data, cause_id)
             case PaymentConfirmed():
                 return take_confirmed(state, data, cause_id)
             case PaymentRejected():
@@ -149,7 +163,7 @@ class PolicyLookup:
     batch_max = LOOKUP_BATCH_MAX
     concurrency = 1
 
-    def __init__(self, book: PolicyBook, rules: AssessmentRules, lookup_seconds: float) -> None:
+    def __init__(self, book: PolicyBook, rules: RuleBook, lookup_seconds: float) -> None:
         self._book = book
         self._rules = rules
         self._lookup_seconds = lookup_seconds

@@ -26,4 +26,7 @@ class AssessmentSettings(ProcessSettings):
     lookup_failures_max: int = Field(3, ge=1, le=100)
     lookup_pause_seconds_max: float = Field(30.0, ge=1, le=3600)
     rules_file: Path = RULES_FILE
+    tables_folder: Path = TABLES_FOLDER
+    duplicates_file: Path = DUPLICATES_FILE
+    reserves_file: Path = RESERVES_FILE
     terms_folder: Path = TERMS_FOLDER

@@ -31,16 +31,16 @@ from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.assessment.adapters.claims_memory import MemoryClaims
 from services.assessment.adapters.policy_book_memory import MemoryPolicyBook
 from services.assessment.adapters.policy_terms import load_terms
-from services.assessment.adapters.rule_files import load_rules
+from services.assessment.adapters.rule_book_files import load_rule_book
 from services.assessment.adapters.surroundings_memory import MemorySurroundings
 from services.assessment.app import assessment_stage
 from services.assessment.domain.claim import ClaimState, Report
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.rule_book import RuleBook
 from services.assessment.ports import PolicyBook
 from tests.builders.events import REPORTED_AT, a_claim_id, an_id, on_the_wire
 
 PARTITIONS = 2
-RULES = load_rules()
+RULES = load_rule_book()
 TERMS = load_terms()
 NOW = REPORTED_AT
 
@@ -149,7 +149,7 @@ class AssessmentHouse:
     def __init__(
         self,
         book: PolicyBook | None = None,
-        rules: AssessmentRules = RULES,
+        rules: RuleBook = RULES,
         at_commit: Callable[[Literal["before", "after"]], None] = lambda _: None,
     ) -> None:
         self.clock = SteppedClock()

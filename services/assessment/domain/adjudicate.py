@@ -37,7 +37,8 @@ class Adjudication:
     """One decision line per reported line, in the order reported; `questions` in the order of their enum.
 
     `kind` is what is proposed where there are no questions, `problems` say in words what could not be computed,
-    `uses` what the claim takes from shared ledgers if it is paid as computed.
+    `uses` what the claim takes from shared ledgers if it is paid as computed, `answered` what is proposed for the lines
+    that could be computed, whatever questions others leave.
     """
 
     lines: tuple[DecisionLine, ...]
@@ -47,6 +48,7 @@ class Adjudication:
     coverages: tuple[CoverageResult, ...] = ()
     problems: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
+    answered: DecisionKind = DecisionKind.refer
 
 
 def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED) -> Adjudication:
@@ -99,6 +101,7 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
         coverages=tuple(_result(one, policy) for one in runs),
         problems=tuple(problems),
         uses=tuple(use for one in runs for use in one.uses),
+        answered=kind,
     )
 
 

@@ -6,22 +6,33 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from schemas.assessment import (
+    AdvanceApproved,
     ClaimApproved,
     ClaimReferred,
     ClaimRegistered,
+    ClaimSegmented,
+    CostType,
+    DecisionKind,
+    DuplicateLinked,
     PolicyAwaited,
     PolicyWaitReason,
     ReferralReason,
+    ReserveLine,
+    ReserveReason,
+    ReserveSet,
 )
 from schemas.event import Event
 from schemas.ids import ClaimId, claim_reference, event_id
 from schemas.intake import ClaimReported
 from schemas.outcomes import Emit, Nothing, Outcome, RetryLater, Work
 from schemas.policy import PolicySnapshot
+from services.assessment.domain.adjudicate import in_order
 from services.assessment.domain.claim import ClaimState, Report, Status, fold
+from services.assessment.domain.duplicates import Match
 from services.assessment.domain.policies import PolicyFinding, PolicyMissing
-from services.assessment.domain.propose import propose, reserves_of
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.propose import Proposal, propose, reserves_of
+from services.assessment.domain.reserves import initial_reserves
+from services.assessment.domain.rule_book import RuleBook
 
 WRITER = "assessment"
 LOOKUP_WORK = "policy-lookup"
@@ -51,7 +62,7 @@ def take_report(
     state: ClaimState,
     event: ClaimReported,
     finding: PolicyFinding,
-    rules: AssessmentRules,
+    rules: RuleBook,
     cause_id: UUID,
     now: datetime,
 ) -> Decided:
@@ -63,13 +74,13 @@ def take_report(
 
 
 def take_finding(
-    state: ClaimState, finding: PolicyFinding, attempt: int, rules: AssessmentRules, cause_id: UUID, now: datetime
+    state: ClaimState, finding: PolicyFinding, attempt: int, rules: RuleBook, cause_id: UUID, now: datetime
 ) -> Decided:
     """What another look-up found. The same answer as before keeps the work row, in silence, for its next try."""
     if state.status is not Status.awaiting_policy or state.wait is None:
         return Nothing(), state
     if isinstance(finding, PolicyMissing) and _WAITS.get(finding) is state.wait.reason:
-        seconds = rules.policy_wait.seconds_after(finding, attempt + 1)
+        seconds = rules.decisions.policy_wait.seconds_after(finding, attempt + 1)
         if seconds is not None:
             return RetryLater(state.wait.reason.value, now + timedelta(seconds=seconds)), state
         return _refer_without_policy(state, finding, rules, cause_id, now)
@@ -83,11 +94,11 @@ def look_again(state: ClaimState, cause_id: UUID, now: datetime) -> Decided:
 
 
 def _with_finding(
-    state: ClaimState, finding: PolicyFinding, rules: AssessmentRules, cause_id: UUID, now: datetime, tries: int
+    state: ClaimState, finding: PolicyFinding, rules: RuleBook, cause_id: UUID, now: datetime, tries: int
 ) -> Decided:
     if isinstance(finding, PolicySnapshot):
         return _register(state, finding, rules, cause_id, now)
-    reason, seconds = _WAITS.get(finding), rules.policy_wait.seconds_after(finding, 1)
+    reason, seconds = _WAITS.get(finding), rules.decisions.policy_wait.seconds_after(finding, 1)
     if reason is None or seconds is None:
         return _refer_without_policy(state, finding, rules, cause_id, now)
     due = now + timedelta(seconds=seconds)
@@ -100,27 +111,95 @@ def _lookup(state: ClaimState, due: datetime) -> Work:
     return Work(LOOKUP_WORK, {"policy_number": report.policy_number, "as_of": report.loss_at.isoformat()}, due)
 
 
-def _register(
-    state: ClaimState, policy: PolicySnapshot, rules: AssessmentRules, cause_id: UUID, now: datetime
-) -> Decided:
-    version, report = rules.at(now), _report(state)
+def _register(state: ClaimState, policy: PolicySnapshot, rules: RuleBook, cause_id: UUID, now: datetime) -> Decided:
+    """The claim gets its number, is sorted, and is approved, or its reserve is set and a person is asked."""
     registered = ClaimRegistered(
         claim_number=claim_number(state.claim_id), policy=policy, snapshot_hash=policy.snapshot_hash()
     )
-    proposal = propose(report, policy, registered.snapshot_hash, rules.named(version), version, cause_id)
-    if proposal.reasons or proposal.decision is None:
-        desk = version.of_line(report.line).desk
-        second: Event = ClaimReferred(reasons=proposal.reasons, desk=desk, decision=proposal.decision)
-    else:
-        reserves = reserves_of(proposal.decision, policy, report)
-        second = ClaimApproved(decision=proposal.decision, reserves=reserves, approved_by="system")
-    return tell(state, cause_id, (registered, second))
+    proposal = propose(state, policy, registered.snapshot_hash, rules, cause_id, now)
+    events: list[Event] = [registered, _segmented(proposal)]
+    if proposal.sorted.match is not None and proposal.sorted.match.probable:
+        events.append(_linked(proposal.sorted.match))
+    if not proposal.reasons and proposal.decision is not None:
+        reserves = reserves_of(proposal.decision, policy, _report(state))
+        events.append(ClaimApproved(decision=proposal.decision, reserves=reserves, approved_by="system"))
+        return tell(state, cause_id, tuple(events))
+    events += _set_aside(proposal, policy, _report(state), rules, now)
+    events.append(ClaimReferred(reasons=proposal.reasons, desk=proposal.desk, decision=proposal.decision))
+    return tell(state, cause_id, tuple(events))
+
+
+def _set_aside(
+    proposal: Proposal, policy: PolicySnapshot, report: Report, rules: RuleBook, now: datetime
+) -> list[Event]:
+    """The reserve by rule, and, where nobody disputes a part, that part to be paid at once out of it."""
+    version = rules.reserves.at(now)
+    reserves = initial_reserves(report, policy, version)
+    if not reserves:
+        return []
+    told: list[Event] = [
+        ReserveSet(reserves=reserves, reason=ReserveReason.registration, rule=rules.reserves.named(version))
+    ]
+    if proposal.advance is not None:
+        kept = at_least(reserves, reserves_of(proposal.advance, policy, report))
+        told.append(AdvanceApproved(decision=proposal.advance, reserves=kept, approved_by="system"))
+    return told
+
+
+def at_least(reserves: tuple[ReserveLine, ...], needed: tuple[ReserveLine, ...]) -> tuple[ReserveLine, ...]:
+    """The reserve, raised where what is to be paid needs more; coverages not set aside before are added."""
+    least = {_account(line): line.amount for line in needed}
+    kept = [
+        line.model_copy(update={"amount": max(line.amount, least.pop(_account(line), line.amount))})
+        for line in reserves
+    ]
+    return (*kept, *(line for line in needed if _account(line) in least))
+
+
+def _account(line: ReserveLine) -> tuple[str, CostType]:
+    return line.coverage_code, line.cost_type
+
+
+def _segmented(proposal: Proposal) -> ClaimSegmented:
+    found = proposal.sorted
+    return ClaimSegmented(
+        segment=found.segment, lane=found.lane, flags=found.flags, rules=found.rules, input_hash=found.input_hash
+    )
+
+
+def _linked(match: Match) -> DuplicateLinked:
+    other = match.other
+    return DuplicateLinked(
+        other_claim_id=other.claim_id,
+        other_reference=other.reference,
+        score=match.score_text,
+        reasons=match.reasons,
+    )
+
+
+def refer_anew(
+    state: ClaimState,
+    policy: PolicySnapshot,
+    rules: RuleBook,
+    cause_id: UUID,
+    now: datetime,
+    *why: ReferralReason,
+) -> Decided:
+    """The claim is computed again and a person is asked again, with what comes out now."""
+    if state.snapshot_hash is None:
+        raise ValueError("a claim with a policy has its snapshot's hash")
+    proposal = propose(state, policy, state.snapshot_hash, rules, cause_id, now)
+    reasons = in_order({*proposal.reasons, *why})
+    decision = proposal.decision
+    if decision is not None and decision.kind is not DecisionKind.refer:
+        decision = decision.model_copy(update={"kind": DecisionKind.refer})
+    return tell(state, cause_id, (ClaimReferred(reasons=reasons, desk=proposal.desk, decision=decision),))
 
 
 def _refer_without_policy(
-    state: ClaimState, finding: PolicyMissing, rules: AssessmentRules, cause_id: UUID, now: datetime
+    state: ClaimState, finding: PolicyMissing, rules: RuleBook, cause_id: UUID, now: datetime
 ) -> Decided:
-    desk = rules.at(now).of_line(_report(state).line).desk
+    desk = rules.decisions.at(now).of_line(_report(state).line).desk
     return tell(state, cause_id, (ClaimReferred(reasons=(_GIVEN_UP[finding],), desk=desk),))
 
 

@@ -10,7 +10,7 @@ from schemas.outcomes import ErrorClass, Nothing, Reject
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentRejected
 from services.assessment.domain.assess import Decided, tell
 from services.assessment.domain.claim import ClaimState, Status, fold
-from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.rule_book import RuleBook
 
 _NOTHING_APPROVED = Reject("payment-without-approval", "no approval of this claim stands", ErrorClass.RULE)
 _OTHER_CURRENCY = Reject("payment-currency-differs", "/amount/currency", ErrorClass.RULE)
@@ -30,24 +30,22 @@ def take_confirmed(state: ClaimState, event: PaymentConfirmed, cause_id: UUID) -
     return tell(state, cause_id, (ClaimClosed(outcome=ClaimOutcome.paid, paid=state.paid_total),))
 
 
-def take_rejected(
-    state: ClaimState, event: PaymentRejected, rules: AssessmentRules, cause_id: UUID, now: datetime
-) -> Decided:
+def take_rejected(state: ClaimState, event: PaymentRejected, rules: RuleBook, cause_id: UUID, now: datetime) -> Decided:
     """The bank refused for good: no blind retry, a person looks."""
-    return _refer(state, ReferralReason.payment_rejected, rules, cause_id, now)
+    return _refer(fold(state, event, cause_id), ReferralReason.payment_rejected, rules, cause_id, now)
 
 
-def take_held(state: ClaimState, event: PaymentHeld, rules: AssessmentRules, cause_id: UUID, now: datetime) -> Decided:
+def take_held(state: ClaimState, event: PaymentHeld, rules: RuleBook, cause_id: UUID, now: datetime) -> Decided:
     """A hold of an earlier decision's payment is no longer a question."""
     if state.decision is not None and event.decision_id != state.decision.decision_id:
         return Nothing(), state
     return _refer(state, ReferralReason.payment_held, rules, cause_id, now)
 
 
-def _refer(state: ClaimState, reason: ReferralReason, rules: AssessmentRules, cause_id: UUID, now: datetime) -> Decided:
+def _refer(state: ClaimState, reason: ReferralReason, rules: RuleBook, cause_id: UUID, now: datetime) -> Decided:
     if state.status is Status.closed:
         return Nothing(), state
     if state.decision is None:
         return _NOTHING_APPROVED, state
-    desk = rules.at(now).payments_desk
+    desk = rules.decisions.at(now).payments_desk
     return tell(state, cause_id, (ClaimReferred(reasons=(reason,), desk=desk, decision=state.decision),))

@@ -5,10 +5,12 @@ Software pays or asks. It never refuses, and it never pays less than the claim's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from schemas.assessment import (
@@ -24,42 +26,92 @@ from schemas.assessment import (
 from schemas.ids import DecisionId
 from schemas.intake import ReportedLine
 from schemas.model import canonical_json
-from schemas.money import Money
+from schemas.money import Money, exact_text
 from schemas.policy import PolicySnapshot, PolicyStatus
-from schemas.terms import Coverage
-from services.assessment.domain.adjudicate import NOTHING_USED, Used, adjudicate, in_order, unknown_facts
-from services.assessment.domain.claim import Report
+from services.assessment.domain.adjudicate import NOTHING_USED, Adjudication, Used, adjudicate, unknown_facts
+from services.assessment.domain.claim import ClaimState, Report, neighbour_of
+from services.assessment.domain.limits import claimed, most_of
 from services.assessment.domain.position import Use
+from services.assessment.domain.rule_book import RuleBook
 from services.assessment.domain.rules import RulesVersion
+from services.assessment.domain.triage import DECIDE_TABLE, Sorted, sort, with_sorting
 
 TERMS_RULE = "policy-terms"
 DECISION_NAME = "decision"
+ADVANCE_NAME = "advance"
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`decision` is None where nothing could be computed. No reasons: software may approve it."""
+    """`decision` is None where nothing could be computed. No reasons: software may approve it.
+
+    `advance` is the part nobody disputes where the rest is a question: it may be paid at once.
+    """
 
     decision: Decision | None
     reasons: tuple[ReferralReason, ...]
+    sorted: Sorted
+    advance: Decision | None = None
+
+    @property
+    def desk(self) -> str:
+        return self.sorted.desk
+
+
+OPEN_QUESTIONS = frozenset(
+    {
+        ReferralReason.no_amount_stated,
+        ReferralReason.coverage_not_on_policy,
+        ReferralReason.operation_unknown,
+        ReferralReason.fact_missing,
+        ReferralReason.fact_unreadable,
+    }
+)
+"""Questions about some lines that leave the others as they are."""
 
 
 def propose(
-    report: Report,
-    policy: PolicySnapshot,
-    snapshot_hash: str,
-    rule: Rule,
-    rules: RulesVersion,
-    cause_id: UUID,
-    used: Used = NOTHING_USED,
+    state: ClaimState, policy: PolicySnapshot, snapshot_hash: str, rules: RuleBook, cause_id: UUID, now: datetime
 ) -> Proposal:
-    """Adjudicates the claim and looks whether software may pay what comes out. `used`: by the policy's other claims."""
+    """Adjudicates the claim, with what stands around it, and looks whether software may pay what comes out."""
+    report, claim = state.report, neighbour_of(state)
+    if report is None or claim is None:
+        raise ValueError("a claim is reported before anything is proposed")
     wrong = not_computable(report, policy)
-    if wrong:
-        return Proposal(None, wrong)
-    found = adjudicate(report, policy, used)
+    found = None if wrong else adjudicate(report, policy, state.around.used)
+    sorting = sort(report, policy, found, claim, state.around, rules.tables, rules.decisions, now)
+    if found is None:
+        return Proposal(None, with_sorting(wrong, sorting), sorting)
+    version = rules.decisions.at(now)
+    asks = _asks(report, policy, found, rules, version)
+    reasons = with_sorting(asks, sorting)
+    decision = Decision(
+        decision_id=DecisionId.of(cause_id, DECISION_NAME),
+        kind=DecisionKind.refer if reasons else DecisionKind.pay,
+        computed=found.computed,
+        payable=found.computed,
+        lines=found.lines,
+        rules=(rules.decisions.named(version), *_let_through(sorting), *_clauses(found.lines, policy)),
+        input_hash=input_hash(report, snapshot_hash, rules.decisions.named(version), state.around.used),
+        proposed=None if found.kind is DecisionKind.pay else found.kind,
+        coverages=found.coverages or None,
+        uses=ledger_uses(found.uses, policy.currency) or None,
+        advanced=state.advanced,
+    )
+    return Proposal(decision, reasons, sorting, _undisputed(decision, found, asks, sorting, cause_id))
+
+
+def _let_through(sorting: Sorted) -> Iterator[Rule]:
+    """The table by which software decided or asked; the others stand in ClaimSegmented."""
+    return (rule for rule in sorting.rules if rule.id == DECIDE_TABLE)
+
+
+def _asks(
+    report: Report, policy: PolicySnapshot, found: Adjudication, rules: RuleBook, version: RulesVersion
+) -> list[ReferralReason]:
+    """What the decision itself leaves to a person."""
     reasons = list(found.questions)
-    if unknown_facts(report, policy):
+    if set(unknown_facts(report, policy)) - set(rules.tables.stated):
         reasons.append(ReferralReason.fact_unknown)
     if found.kind is DecisionKind.deny:
         reasons.append(ReferralReason.denial_proposed)
@@ -67,21 +119,21 @@ def propose(
         reasons.append(ReferralReason.reduction_proposed)
     if not found.computed:
         reasons.append(ReferralReason.nothing_payable)
-    elif found.computed > rules.of_line(report.line).automatic_limit(found.computed.currency):
+    elif found.computed > version.of_line(report.line).automatic_limit(found.computed.currency):
         reasons.append(ReferralReason.above_automatic_limit)
-    decision = Decision(
-        decision_id=DecisionId.of(cause_id, DECISION_NAME),
-        kind=DecisionKind.refer if reasons else DecisionKind.pay,
-        computed=found.computed,
-        payable=found.computed,
-        lines=found.lines,
-        rules=(rule, *_clauses(found.lines, policy)),
-        input_hash=input_hash(report, snapshot_hash, rule),
-        proposed=None if found.kind is DecisionKind.pay else found.kind,
-        coverages=found.coverages or None,
-        uses=ledger_uses(found.uses, policy.currency) or None,
-    )
-    return Proposal(decision, in_order(reasons))
+    return reasons
+
+
+def _undisputed(
+    decision: Decision, found: Adjudication, asks: Sequence[ReferralReason], sorting: Sorted, cause_id: UUID
+) -> Decision | None:
+    """The computed lines as a decision of their own, if nothing is asked but questions about other lines."""
+    only_open = bool(asks) and OPEN_QUESTIONS.issuperset(asks)
+    unsuspected = set(sorting.refer_reasons) <= {ReferralReason.sorted_to_a_person}
+    if not only_open or not unsuspected or found.answered is not DecisionKind.pay or decision.advanced is not None:
+        return None
+    changes = {"decision_id": DecisionId.of(cause_id, ADVANCE_NAME), "kind": DecisionKind.pay, "proposed": None}
+    return decision.model_copy(update=changes)
 
 
 def not_computable(report: Report, policy: PolicySnapshot) -> tuple[ReferralReason, ...]:
@@ -120,8 +172,8 @@ def _clauses(lines: Sequence[DecisionLine], policy: PolicySnapshot) -> list[Rule
     return [Rule(id=f"{TERMS_RULE}:{one.code}"[:64], version=one.clause_version) for one in covered]
 
 
-def input_hash(report: Report, snapshot_hash: str, rule: Rule) -> str:
-    """SHA-256 of everything the decision depends on: what is asked, the terms, the version of the rules."""
+def input_hash(report: Report, snapshot_hash: str, rule: Rule, used: Used = NOTHING_USED) -> str:
+    """SHA-256 of everything the decision depends on: what is asked, the terms, the rules, what others have used."""
     facts = {
         "line": report.line,
         "policy_number": report.policy_number,
@@ -131,12 +183,23 @@ def input_hash(report: Report, snapshot_hash: str, rule: Rule) -> str:
         "snapshot": snapshot_hash,
         "rules": [rule.id, rule.version],
     }
+    # What is absent does not enter, so that claims without it hash as they always did.
+    beside: dict[str, Any] = {
+        "peril": report.peril,
+        "cause": report.cause_code,
+        "facts": report.facts,
+        "others": [[one.policy, str(one.limit)] for one in report.other_policies or ()],
+        "used": [[*key, exact_text(amount)] for key, amount in sorted(used.items()) if amount],
+    }
+    facts |= {name: value for name, value in beside.items() if value}
     return sha256(canonical_json(facts)).hexdigest()
 
 
-def _line_facts(line: ReportedLine) -> list[str | None]:
+def _line_facts(line: ReportedLine) -> list[Any]:
     amounts = (line.asked, line.insured_value, line.replacement_cost)
-    return [line.line_id, line.coverage_code, *(None if amount is None else str(amount) for amount in amounts)]
+    told = [line.line_id, line.coverage_code, *(None if amount is None else str(amount) for amount in amounts)]
+    more = (line.category, line.item_id, line.facts)
+    return [*told, *more] if any(more) else told
 
 
 def reserves_of(decision: Decision, policy: PolicySnapshot, report: Report) -> tuple[ReserveLine, ...]:
@@ -171,27 +234,3 @@ def _raised(decision: Decision, policy: PolicySnapshot, report: Report, computed
     room = [max(0, ((most_of(one) or zero) - computed.get(one.code, zero)).amount_minor) for one in covered]
     parts = extra.allocate(room)
     return {one.code: computed.get(one.code, zero) + part for one, part in zip(covered, parts, strict=True)}
-
-
-def claimed(report: Report, policy: PolicySnapshot) -> list[Coverage]:
-    """The policy's coverages that are claimed under; all of them where none of what is claimed is on the policy."""
-    asked = {line.coverage_code for line in report.lines}
-    return [one for one in policy.coverages if one.code in asked] or list(policy.coverages)
-
-
-def most_of(coverage: Coverage) -> Money | None:
-    """The most a coverage can pay for one loss, with what its extensions pay on top; None if it has no limit."""
-    if coverage.limit is None:
-        return None
-    most = coverage.limit
-    for one in coverage.extensions or ():
-        most = most + coverage.limit if one.expense else most
-        most = most if one.additional_limit is None else most + one.additional_limit
-    return most
-
-
-def limits_total(report: Report, policy: PolicySnapshot) -> Money | None:
-    """The most the claimed coverages can pay together; None if one of them has no limit."""
-    most = [most_of(one) for one in claimed(report, policy)]
-    known = [amount for amount in most if amount is not None]
-    return Money.total(known, policy.currency) if len(known) == len(most) else None

@@ -13,7 +13,7 @@ from schemas.assessment import CostType, ReserveLine, Rule
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
 from services.assessment.domain.claim import Report
-from services.assessment.domain.propose import most_of
+from services.assessment.domain.limits import most_of
 
 
 @dataclass(frozen=True, slots=True)

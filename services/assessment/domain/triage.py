@@ -32,7 +32,7 @@ from services.assessment.domain.duplicates import (
     asked_total,
     best_match,
 )
-from services.assessment.domain.propose import most_of
+from services.assessment.domain.limits import most_of
 from services.assessment.domain.rules import AssessmentRules
 
 STATED = "stated."
@@ -224,9 +224,9 @@ def facts_hash(facts: Mapping[str, Fact]) -> str:
 
 
 def _canonical(value: Fact) -> Any:
-    if isinstance(value, Fraction):
-        return exact_text(value)
-    return str(value) if isinstance(value, Money) else value
+    if type(value) is Fraction:
+        return str(value.numerator) if value.denominator == 1 else exact_text(value)
+    return str(value) if type(value) is Money else value
 
 
 def _sorted_facts(segment: Hit, lane: Hit, raised: tuple[Hit, ...]) -> dict[str, Fact]:

@@ -37,7 +37,8 @@ from tests.builders.events import a_claim_id, a_claim_reported, a_payment_confir
 pytestmark = pytest.mark.asyncio
 
 ABOVE = an_asked_line("251000.00")
-PAID = ["ClaimRegistered", "ClaimApproved", "ClaimClosed"]
+ASKED = ["ClaimRegistered", "ClaimSegmented", "ReserveSet", "ClaimReferred"]
+PAID = ["ClaimRegistered", "ClaimSegmented", "ClaimApproved", "ClaimClosed"]
 
 
 def pay(house: AssessmentHouse, number: int = 1, text: str = "1200.00") -> None:
@@ -75,7 +76,7 @@ async def test_a_referred_claim_waits_for_a_person_and_goes_on_with_their_verdic
         pay(house, text="300.00")
         await house.run()
 
-        assert house.names() == ["ClaimRegistered", "ClaimReferred", "ClaimApproved", "ClaimClosed"]
+        assert house.names() == [*ASKED, "ClaimApproved", "ClaimClosed"]
 
 
 async def test_two_people_at_once_make_one_decision() -> None:
@@ -87,7 +88,7 @@ async def test_two_people_at_once_make_one_decision() -> None:
         verdict(house, verdict=Verdict.deny, reason="No cover.", clause_id="SFIP.V", fact="No flood.")
         await house.run()
 
-        assert house.names() == ["ClaimRegistered", "ClaimReferred", "ClaimDecidedNil", "ClaimClosed"]
+        assert house.names() == [*ASKED, "ClaimDecidedNil", "ClaimClosed"]
 
 
 async def test_a_claim_without_policy_system_waits_and_resumes_by_itself() -> None:
@@ -105,7 +106,7 @@ async def test_a_claim_without_policy_system_waits_and_resumes_by_itself() -> No
         house.policies.down = False
         await house.after(10)
 
-        assert house.names() == ["PolicyAwaited", "ClaimRegistered", "ClaimApproved"]
+        assert house.names() == ["PolicyAwaited", "ClaimRegistered", "ClaimSegmented", "ClaimApproved"]
         assert await house.pending() == 0
 
 
@@ -118,7 +119,7 @@ async def test_a_policy_that_is_stored_later_is_matched_later() -> None:
         house.policies.put(a_policy_row())
         await house.after(300)
 
-        assert house.names() == ["PolicyAwaited", "ClaimRegistered", "ClaimApproved"]
+        assert house.names() == ["PolicyAwaited", "ClaimRegistered", "ClaimSegmented", "ClaimApproved"]
 
 
 async def test_a_policy_nobody_knows_goes_to_a_person_in_the_end_who_can_have_it_looked_up_again() -> None:
@@ -135,7 +136,14 @@ async def test_a_policy_nobody_knows_goes_to_a_person_in_the_end_who_can_have_it
         verdict(house)
         await house.run()
 
-        assert house.names() == ["PolicyAwaited", "ClaimReferred", "PolicyAwaited", "ClaimRegistered", "ClaimApproved"]
+        assert house.names() == [
+            "PolicyAwaited",
+            "ClaimReferred",
+            "PolicyAwaited",
+            "ClaimRegistered",
+            "ClaimSegmented",
+            "ClaimApproved",
+        ]
 
 
 async def test_a_changed_answer_is_told_once_and_waits_anew() -> None:
@@ -157,10 +165,10 @@ async def test_a_changed_answer_is_told_once_and_waits_anew() -> None:
 
 async def test_one_claims_missing_policy_does_not_hold_up_the_others() -> None:
     async with an_assessment_house() as house:
-        house.policies.put(a_policy_row())
         for number in range(1, 41):
-            known = "FL-000001" if number % 4 else f"FL-{number}"
-            house.tell(a_claim_reported(a_claim_id(number), policy_number=known), a_claim_id(number))
+            if number % 4:
+                house.policies.put(a_policy_row(f"FL-{number}"))
+            house.tell(a_claim_reported(a_claim_id(number), policy_number=f"FL-{number}"), a_claim_id(number))
         await house.run()
 
         assert len(house.told(ClaimApproved)) == 30
@@ -169,9 +177,9 @@ async def test_one_claims_missing_policy_does_not_hold_up_the_others() -> None:
 
 async def test_the_whole_log_delivered_again_decides_nothing_twice() -> None:
     async with an_assessment_house() as house:
-        house.policies.put(a_policy_row())
         for number in range(1, 6):
-            house.tell(a_claim_reported(a_claim_id(number)), a_claim_id(number))
+            house.policies.put(a_policy_row(f"FL-{number}"))
+            house.tell(a_claim_reported(a_claim_id(number), policy_number=f"FL-{number}"), a_claim_id(number))
         await house.run()
         for number in range(1, 6):
             pay(house, number)
@@ -216,8 +224,8 @@ async def test_a_cut_at_any_commit_changes_nothing_of_what_is_told(
         await house.after(60)
 
         assert house.names() in (
-            ["PolicyAwaited", "ClaimRegistered", "ClaimApproved"],
-            ["ClaimRegistered", "ClaimApproved"],
+            ["PolicyAwaited", "ClaimRegistered", "ClaimSegmented", "ClaimApproved"],
+            ["ClaimRegistered", "ClaimSegmented", "ClaimApproved"],
         )
         sequences = [envelope.sequence for envelope, _ in house.records()]
         assert sequences == list(range(1, len(sequences) + 1))

@@ -137,7 +137,7 @@ def test_a_denial_names_person_reason_clause_fact_and_appeal_and_closes_the_clai
     denied, closed = events_of(outcome)
     assert isinstance(denied, ClaimDenied)
     assert (denied.person, denied.clause_id, denied.fact) == (a_person(), "SFIP.V.D.5", "No flood in the area.")
-    assert denied.appeal == RULES.at(NOW).of_line("flood").appeal
+    assert denied.appeal == RULES.decisions.at(NOW).of_line("flood").appeal
     assert closed == ClaimClosed(outcome=ClaimOutcome.denied)
     assert after.status is Status.closed
 

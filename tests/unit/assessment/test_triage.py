@@ -75,7 +75,7 @@ def sorted_by(
     """As the shipped tables sort it; `changes` are made to the adjudication."""
     held = policy or a_policy()
     found: Adjudication = replace(adjudicate(report, held), **changes)
-    return sort(report, held, found, as_neighbour(report), around or Around(), tables, RULES, NOW)
+    return sort(report, held, found, as_neighbour(report), around or Around(), tables, RULES.decisions, NOW)
 
 
 def codes(found: Sorted) -> list[str]:
@@ -236,7 +236,7 @@ def test_software_decides_only_what_a_row_allows(changes: dict[str, Any], line: 
 def test_a_claim_that_could_not_be_held_against_its_policy_is_sorted_to_a_person() -> None:
     report = a_report()
 
-    found = sort(report, a_policy(), None, as_neighbour(report), Around(), TABLES, RULES, NOW)
+    found = sort(report, a_policy(), None, as_neighbour(report), Around(), TABLES, RULES.decisions, NOW)
 
     assert found.refer_reasons == (ReferralReason.sorted_to_a_person,)
 
@@ -317,7 +317,7 @@ def test_every_flood_claim_of_the_sample_that_was_paid_at_once_still_is() -> Non
         computed = adjudicate(report, snapshot)
         payable = computed.kind is DecisionKind.pay and computed.computed <= USD_LIMIT
 
-        found = sort(report, snapshot, computed, as_neighbour(report), Around(), TABLES, RULES, NOW)
+        found = sort(report, snapshot, computed, as_neighbour(report), Around(), TABLES, RULES.decisions, NOW)
 
         assert (not found.refer_reasons) == payable, row["id"]
         assert found.desk == "flood"
@@ -350,7 +350,7 @@ def test_a_later_version_of_a_table_is_used_from_its_day_on() -> None:
     report, policy = a_report(), a_policy()
 
     def at(now: datetime) -> Sorted:
-        return sort(report, policy, adjudicate(report, policy), as_neighbour(report), Around(), tables, RULES, now)
+        return sort(report, policy, adjudicate(report, policy), as_neighbour(report), Around(), tables, RULES.decisions, now)
 
     before, after = at(datetime(2026, 12, 31, tzinfo=UTC)), at(datetime(2027, 1, 1, tzinfo=UTC))
     assert (before.lane, after.lane) == ("normal", "urgent")

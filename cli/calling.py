@@ -5,8 +5,11 @@ Addresses: --url, else CLAIMFLOW_OPS_URL (or CLAIMFLOW_INTAKE_URL), else the sys
 from __future__ import annotations
 
 import os
+import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
 from urllib.parse import quote
 
 import typer
@@ -15,6 +18,9 @@ from hosting.exits import Exit
 from local.errors import LocalError
 
 TIMEOUT_SECONDS = 20.0
+UPLOAD_SECONDS = 300.0
+_PART_BYTES = 64 * 1024
+_BAR_BYTES = 1024 * 1024
 _POLL_SECONDS = 0.25
 
 Url = Annotated[str, typer.Option("--url", help="Base address, instead of that of the system that runs here.")]
@@ -52,6 +58,28 @@ def post(service: str, url: str, path: str, body: Any, person: str = "", key: st
     return _call("POST", service, url, path, headers=headers, **sent)
 
 
+def upload(
+    url: str, path: str, file: Path, media_type: str, query: Mapping[str, str], headers: Mapping[str, str]
+) -> Any:
+    """The JSON that answers a POST of a file's bytes to intake; a large one shows on a terminal how far it is."""
+    try:
+        with file.open("rb") as source:
+            size = os.fstat(source.fileno()).st_size
+            sent = {**headers, "Content-Type": media_type, "Content-Length": str(size)}
+            return _call(
+                "POST",
+                "intake",
+                url,
+                path,
+                seconds=UPLOAD_SECONDS,
+                params=dict(query),
+                headers=sent,
+                content=_parts(source, size),
+            )
+    except OSError as problem:
+        raise LocalError(f"{file} cannot be read: {problem.strerror}", "name a file", Exit.usage) from None
+
+
 def order(url: str, body: dict[str, Any], person: str, key: str, wait_seconds: float) -> dict[str, Any]:
     """Gives an order to a stage and waits a while for what comes of it."""
     given: dict[str, Any] = post("ops", url, "/v1/commands", body, person, key)
@@ -67,14 +95,36 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _call(method: str, service: str, url: str, path: str, **sent: Any) -> Any:
+def _parts(source: BinaryIO, size: int) -> Iterator[bytes]:
+    """At most as many bytes as were declared, with a bar where there is somebody to look at it."""
+    if size < _BAR_BYTES or not sys.stderr.isatty():
+        yield from _read(source, size)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("sending", total=size)
+        for part in _read(source, size):
+            yield part
+            progress.advance(bar, len(part))
+
+
+def _read(source: BinaryIO, size: int) -> Iterator[bytes]:
+    while size > 0 and (part := source.read(min(_PART_BYTES, size))):
+        size -= len(part)
+        yield part
+
+
+def _call(method: str, service: str, url: str, path: str, seconds: float = TIMEOUT_SECONDS, **sent: Any) -> Any:
     import httpx2
 
     base = base_url(service, url)
     try:
-        answer = httpx2.request(method, base + path, timeout=TIMEOUT_SECONDS, **sent)
+        answer = httpx2.request(method, base + path, timeout=seconds, **sent)
     except httpx2.TimeoutException:
-        message = f"{service} did not answer within {TIMEOUT_SECONDS:g} s"
+        message = f"{service} did not answer within {seconds:g} s"
         raise LocalError(message, "try again", Exit.try_again) from None
     except (httpx2.TransportError, httpx2.InvalidURL, httpx2.UnsupportedProtocol):
         hint = "start the system with claimflow up, or name another address with --url"

@@ -64,6 +64,13 @@ _OWN = {
         "bulk_requests_max": "Bulk requests in flight; 429 beyond.",
         "unpublished_max": "Stored events that wait for the broker; 503 beyond.",
         "answer_seconds": "How long a request waits for the broker's acknowledgement; then 503.",
+        "papers": "Where papers are kept: a folder, or `s3://`, `gs://` or `az://` with bucket and folder; credentials "
+        "are read as the cloud's own tools read them. `claimflow up` names `papers` in its data folder.",
+        "paper_bytes_max": "The largest paper; 413 beyond.",
+        "papers_max": "Most papers of one claim; 409 beyond.",
+        "uploads_max": "Papers coming in at once; 429 beyond.",
+        "upload_seconds": "How long one paper may take to come in; then 408.",
+        "draft_days": "A draft nobody changes is deleted after so many days, within ten minutes.",
         "group_rows": "Most reports one transaction takes.",
         "group_ms": "How long a transaction waits for company.",
     },

@@ -59,7 +59,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
         "intake",
         1,
         "takes reports of losses: POST /v1/claims",
-        {"CLAIMFLOW_INTAKE_STATUS_URL": "{url_ops}"},
+        {"CLAIMFLOW_INTAKE_STATUS_URL": "{url_ops}", "CLAIMFLOW_INTAKE_PAPERS": "{home}/papers"},
     ),
     _service(
         "assessment",

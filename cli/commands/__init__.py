@@ -13,6 +13,8 @@ COMMANDS = (
     "verify",
     "chaos",
     "submit",
+    "documents",
+    "withdraw",
     "adjudicate",
     "review",
     "trace",

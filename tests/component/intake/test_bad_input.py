@@ -18,6 +18,9 @@ def world() -> World:
     return World()
 
 
+OTHER = {"policy": "HO-77", "limit": money("1000.00")}
+
+
 def lines_of(**changes: Any) -> dict[str, Any]:
     return {"lines": [a_line(**changes)]}
 
@@ -79,6 +82,25 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("a third language", {"language": "tlh"}, "/language", "wrong-format"),
     ("an iban that is none", reporter_of(**an_account(iban=SECRET)), "/reporter/account/iban", "wrong-format"),
     ("a body that is a list", {}, "", "wrong-type"),
+    ("a category that is no code", lines_of(category=f"{SECRET} 1"), "/lines/0/category", "wrong-format"),
+    ("an item as a number", lines_of(item_id=31337), "/lines/0/item_id", "wrong-type"),
+    ("a fact as a number", {"facts": {"depth": 31337}}, "/facts/depth", "wrong-fact"),
+    ("a fact that is nothing", {"facts": {"depth": ""}}, "/facts/depth", "wrong-fact"),
+    ("a fact that is an object", {"facts": {"depth": {SECRET: SECRET}}}, "/facts/depth", "wrong-fact"),
+    ("a fact of one as true", lines_of(facts={"wet": 1}), "/lines/0/facts/wet", "wrong-fact"),
+    ("a fact of 51 texts", {"facts": {"causes": ["x"] * 51}}, "/facts/causes", "wrong-fact"),
+    ("a fact with a new line", {"facts": {"causes": ["x", f"{SECRET}\n"]}}, "/facts/causes", "unsafe-character"),
+    ("a fact named like a person", {"facts": {f"{SECRET} Jones": "1"}}, "/facts", "wrong-format"),
+    ("101 facts", {"facts": {f"f{number}": "1" for number in range(101)}}, "/facts", "too-long"),
+    ("no other policy", {"other_policies": []}, "/other_policies", "too-short"),
+    ("21 other policies", {"other_policies": [OTHER] * 21}, "/other_policies", "too-long"),
+    ("another policy without a limit", {"other_policies": [{"policy": "P"}]}, "/other_policies/0/limit", "missing"),
+    (
+        "another policy's limit in another currency",
+        {"other_policies": [{"policy": "P", "limit": money("1.00", "EUR")}]},
+        "/other_policies/0/limit/currency",
+        "other-currency",
+    ),
 ]
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from services.intake.app import create_app
 from services.intake.routes.openapi import as_text, document
-from tests.builders.intake import OK, World
+from tests.builders.intake import A_PDF, OK, World
 from tests.builders.reports import a_report
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi" / "intake.json"
@@ -93,6 +93,64 @@ async def test_the_example_of_a_bulk_request_is_taken(world: World) -> None:
         assert result["status"] == 202
     for line in example.splitlines():
         validator_of({"$ref": "#/components/schemas/BulkRow"}).validate(json.loads(line))
+
+
+def described(path: str, method: str, answer: httpx2.Response) -> Draft202012Validator:
+    answers = DOCUMENT["paths"][path][method]["responses"]
+    kind = answer.headers["content-type"].partition(";")[0]
+    return validator_of(answers[str(answer.status_code)]["content"][kind]["schema"])
+
+
+def example_of(path: str, method: str, kind: str) -> Any:
+    content = DOCUMENT["paths"][path][method]["requestBody"]["content"][kind]
+    validator_of(content["schema"]).validate(content["examples"]["example"]["value"])
+    return content["examples"]["example"]["value"]
+
+
+async def test_the_examples_of_papers_and_withdrawal_work_one_after_the_other(world: World) -> None:
+    path, withdrawing = "/v1/claims/{claim}/documents", "/v1/claims/{claim}:withdraw"
+    parameters = {one["name"]: one.get("example") for one in DOCUMENT["paths"][path]["post"]["parameters"]}
+    claim, key = parameters["claim"], parameters["Idempotency-Key"]
+
+    async with world.new_life() as life:
+        await life.submit(a_report(), key=key)
+        text = example_of(path, "post", "text/plain").encode()
+        query = {name: parameters[name] for name in ("kind", "line_id")}
+        added = await life.add_paper(claim, text, key, "text/plain", **query)
+        listed = await life.client.get(path.format(claim=claim))
+        withdrawn = await life.withdraw(claim, key, example_of(withdrawing, "post", "application/json"))
+        refused = await life.add_paper(claim, A_PDF, "other")
+        parameter = await life.add_paper(claim, A_PDF, "other", kind="a b")
+
+    answers = [(path, "post", added), (path, "get", listed), (withdrawing, "post", withdrawn)]
+    answers += [(path, "post", refused), (path, "post", parameter)]
+    assert [answer.status_code for _, _, answer in answers] == [202, 200, 202, 409, 422]
+    for where, method, answer in answers:
+        described(where, method, answer).validate(answer.json())
+
+
+async def test_the_examples_of_drafts_work_one_after_the_other(world: World) -> None:
+    path, submitting = "/v1/drafts/{draft}", "/v1/drafts/{draft}:submit"
+    draft, merge = DOCUMENT["paths"][path]["get"]["parameters"][0]["example"], "application/merge-patch+json"
+
+    async with world.new_life() as life:
+        created = await life.begin_draft(example_of("/v1/drafts", "post", "application/json"), "docs-claim-1")
+        early = await life.submit_draft(draft)
+        patched = await life.patch_draft(draft, example_of(path, "patch", merge))
+        submitted = await life.submit_draft(draft)
+        shown = await life.client.get(path.format(draft=draft))
+
+    promised = DOCUMENT["paths"]["/v1/drafts"]["post"]["responses"]["201"]["content"]["application/json"]["examples"]
+    assert created.json() == promised["example"]["value"]
+    answers = [("/v1/drafts", "post", created), (submitting, "post", early), (path, "patch", patched)]
+    answers += [(submitting, "post", submitted), (path, "get", shown)]
+    assert [answer.status_code for _, _, answer in answers] == [201, 422, 200, 202, 200]
+    for where, method, answer in answers:
+        described(where, method, answer).validate(answer.json())
+        again = DOCUMENT["paths"][where][method]["responses"][str(answer.status_code)]["content"]
+        for kind in again.values():
+            for one in kind.get("examples", {}).values():
+                validator_of(kind["schema"]).validate(one["value"])
 
 
 @pytest.mark.parametrize("changes", [{"policy_number": None}, {"loss_at": "x"}, {"extra": 1}, {"lines": [1]}])

@@ -63,6 +63,41 @@ async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(environ
     assert first.json()["claim_id"] not in metrics.text
 
 
+@pytest.mark.database
+@pytest.mark.broker
+async def test_papers_withdrawals_and_drafts_survive_a_restart_of_the_real_service(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    settings = load_settings(IntakeSettings, "intake", environment | {"CLAIMFLOW_INTAKE_PAPERS": str(tmp_path / "p")})
+    pdf = {"Content-Type": "application/pdf", "Idempotency-Key": "paper-1"}
+    draft = {name: value for name, value in a_report(3).items() if name != "channel"}
+
+    async def talk(client: httpx2.AsyncClient) -> list[httpx2.Response]:
+        reported = await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)
+        claim = reported.json()["reference"]
+        begun = await client.post("/v1/drafts", json=draft, headers={"Idempotency-Key": "draft-1"})
+        return [
+            await client.post(f"/v1/claims/{claim}/documents?kind=photo", content=b"%PDF-1.7", headers=pdf),
+            await client.get(f"/v1/claims/{claim}/documents"),
+            await client.post(f"/v1/claims/{claim}:withdraw", json={}, headers={"Idempotency-Key": "w"}),
+            begun,
+            await client.post(f"/v1/drafts/{begun.json()['draft_number']}:submit"),
+        ]
+
+    async with serve(settings) as address, httpx2.AsyncClient(base_url=address, timeout=30) as client:
+        first = await talk(client)
+        shown = await client.get(f"/v1/drafts/{first[3].json()['draft_id']}")
+        refused = await client.patch(f"/v1/drafts/{first[3].json()['draft_id']}", json={"line": "fire"})
+    async with serve(settings) as address, httpx2.AsyncClient(base_url=address, timeout=30) as client:
+        second = await talk(client)
+
+    assert [answer.status_code for answer in first] == [202, 200, 202, 201, 202], [answer.text for answer in first]
+    assert [answer.content for answer in first] == [answer.content for answer in second]
+    assert (shown.status_code, refused.status_code) == (200, 409)
+    [file] = [file for file in (tmp_path / "p").rglob("*") if file.is_file()]
+    assert file.read_bytes() == b"%PDF-1.7"
+
+
 def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
     return subprocess.run(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from services.intake.routes.claims import CLAIM_BYTES_MAX
 from tests.builders.intake import World
-from tests.builders.reports import a_party_in_clear, a_report, bulk_body
+from tests.builders.reports import a_line, a_party_in_clear, a_report, bulk_body, money
 
 
 @pytest.fixture
@@ -85,6 +87,41 @@ async def test_people_reach_the_log_sealed_only(world: World) -> None:
     assert event.payee is not None
     reporter, payee = await world.sealer.open_many([event.reporter, event.payee])
     assert (str(getattr(reporter, "name", "")), str(getattr(payee, "name", ""))) == ("Ada Example", "Grace Payee")
+
+
+async def test_facts_and_other_policies_reach_the_event_singly_and_in_bulk(world: World) -> None:
+    report = a_report(
+        lines=[a_line(category="jewelry", item_id="ring-1", facts={"repair_cost": "12.50", "wet": True})],
+        facts={"causes": ["wind", "rain"], "occupied": False},
+        other_policies=[{"policy": "HO-77", "limit": money("1000.00")}],
+    )
+
+    async with world.new_life() as life:
+        await life.submit(report)
+        await life.submit_bulk(bulk_body([("key-2", report)]))
+
+    for event in world.events().values():
+        [line] = event.lines
+        assert (line.category, line.item_id, line.facts) == ("jewelry", "ring-1", {"repair_cost": "12.50", "wet": True})
+        assert event.facts == {"causes": ("wind", "rain"), "occupied": False}
+        assert [other.policy for other in event.other_policies or ()] == ["HO-77"]
+    assert len(world.events()) == 2
+
+
+async def test_a_report_that_only_its_event_makes_too_large_is_413_and_its_neighbour_is_taken(world: World) -> None:
+    def row(key: str, report: dict[str, Any]) -> bytes:
+        return json.dumps({"idempotency_key": key, "claim": report}, separators=(",", ":")).encode() + b"\n"
+
+    facts = {f"fact_{number}": ["x" * 180] * 14 for number in range(99)}
+    room = CLAIM_BYTES_MAX - len(row("key-1", a_report(facts=facts)))
+    large = a_report(facts=facts | {"last": ["y" * 150] * (room // 153 - 1)})
+
+    async with world.new_life() as life:
+        answer = await life.submit_bulk(row("key-1", large) + row("key-2", a_report(2)))
+
+    results = [json.loads(line) for line in answer.text.splitlines()]
+    assert [result["status"] for result in results] == [413, 202]
+    assert results[0]["problem"]["code"] == "report-too-large"
 
 
 async def test_bulk_answers_every_row_in_order_and_a_bad_row_fails_no_other(world: World) -> None:

@@ -74,6 +74,9 @@ def _sentence(claim: dict[str, Any]) -> str:
     for name in ("computed", "payable", "paid"):
         if name in claim:
             parts.append(f"{name} {claim[name]['amount']} {claim[name]['currency']}")
+    if "segment" in claim:
+        parts.append("/".join((claim["segment"], claim["lane"], *claim["flags"])))
+    parts += [f"perhaps {one['reference']} again ({one['score']})" for one in claim["duplicates"]]
     if "referral_event_id" in claim:
         parts.append(f"referral {claim['referral_event_id']}")
     return "  ".join(parts)
@@ -85,6 +88,10 @@ def _short(facts: dict[str, Any]) -> str:
         if isinstance(value, dict) and "amount" in value:
             value = f"{value['amount']} {value['currency']}"
         elif isinstance(value, list):
-            value = ",".join(str(one) for one in value)
+            value = ",".join(_item(one) for one in value)
         words.append(f"{name}={value if isinstance(value, str | int) else json_text.dumps(value)}")
     return " ".join(words)
+
+
+def _item(one: Any) -> str:
+    return ":".join(str(part) for part in one.values()) if isinstance(one, dict) else str(one)

@@ -81,8 +81,6 @@ def ids_of(claim_id: ClaimId, data: Event) -> Iterator[KnownId]:
             yield KnownId(str(data.instruction_id), "instruction", claim_id)
             yield KnownId(data.end_to_end_id, "end-to-end", claim_id)
             yield KnownId(str(data.ledger_transfer_id), "ledger-transfer", claim_id)
-        case DuplicateLinked():
-            yield KnownId(str(data.other_claim_id), "duplicate", claim_id)
         case DocumentsReceived():
             for paper in data.documents:
                 yield KnownId(str(paper.document_id), "document", claim_id)

@@ -12,9 +12,19 @@ import pytest
 
 from cli.app import main
 from hosting.web import http_server
+from schemas.ids import claim_reference
 from services.ops.app import create_app
 from tests.builders import intake
-from tests.builders.events import a_claim_id, a_claim_referred, a_claim_registered, a_claim_reported, on_the_wire
+from tests.builders.events import (
+    a_claim_id,
+    a_claim_referred,
+    a_claim_registered,
+    a_claim_reported,
+    a_claim_segmented,
+    a_duplicate_linked,
+    a_reserve_set,
+    on_the_wire,
+)
 from tests.builders.ops import OK, Life, World
 from tests.builders.reports import a_report
 
@@ -79,12 +89,47 @@ async def test_another_amount_is_reviewed_in_the_claims_currency(world: World, c
     assert str(review.amount) == "900.00 USD"
 
 
+async def test_papers_are_asked_for_by_kind_and_line(world: World, capsys: Said) -> None:
+    a_referred_claim(world)
+
+    async with served(world) as (_, url):
+        words = ("review", CLAIM, "ask_documents", "-p", "bo", "-d", "photo", "--document", "repair_invoice@1")
+        code = await run(url, *words)
+
+    assert code == 0, capsys.readouterr().err
+    [review] = world.reviews().values()
+    assert [(one.kind, one.line_id) for one in review.documents or ()] == [("photo", None), ("repair_invoice", "1")]
+
+
+async def test_a_linked_claim_is_shown_and_named_a_duplicate(world: World, capsys: Said) -> None:
+    a_referred_claim(world)
+    for event in (a_claim_segmented(), a_duplicate_linked(), a_reserve_set()):
+        world.tell(event, after={"intake": 1})
+
+    async with served(world) as (_, url):
+        codes = [
+            await run(url, "trace", CLAIM),
+            await run(url, "review", CLAIM, "duplicate", "-p", "ada", "-r", "Same."),
+        ]
+
+    said = capsys.readouterr()
+    assert codes == [0, 0], said.err
+    assert "simple/fast/loss_soon_after_inception" in said.err
+    assert f"perhaps {claim_reference(a_claim_id(2))} again (0.9)" in said.err
+    assert "building:indemnity:2200.00:USD" in said.out.replace("\n", "")
+    assert len(world.reviews()) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("review", CLAIM, "approve", "-p", "bo"), 2, "above what this person may decide"),
         (("review", CLAIM, "deny", "-p", "ada", "-r", "x"), 2, "clause_id"),
         (("review", CLAIM, "approve"), 2, "Missing option"),
+        (("review", CLAIM, "ask_documents", "-p", "ada"), 2, "documents belong to"),
+        (("review", CLAIM, "ask_documents", "-p", "ada", "-d", "a photo"), 2, "/documents/0/kind"),
+        (("review", CLAIM, "ask_documents", "-p", "ada", "-d", "photo@9"), 2, "one of the claim's lines"),
+        (("review", CLAIM, "duplicate", "-p", "ada", "-r", "x"), 2, "no other claim is linked"),
         (("review", str(a_claim_id(9)), "approve", "-p", "ada"), 75, "no claim of this name"),
         (("pause", "nowhere", "-p", "omar", "-r", "x"), 2, "stage must be one of"),
         (("pause", "payment", "-p", "ada", "-r", "x"), 2, "role operator"),

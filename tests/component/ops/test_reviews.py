@@ -19,7 +19,9 @@ from tests.builders.events import (
     a_claim_registered,
     a_claim_reported,
     a_decision,
+    a_duplicate_linked,
     an_id,
+    documents_requested,
 )
 from tests.builders.ops import Life, World, a_staff
 from tests.builders.stages import Crash, crash_at
@@ -119,6 +121,118 @@ async def test_a_small_sum_does_not_let_a_person_decide_about_a_great_one(world:
         answer = await life.post(PATH, asked | {"verdict": "approve_amount"})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "above-authority")
+
+
+def a_request_for_papers(referral: str, *papers: dict[str, str], **changes: Any) -> dict[str, Any]:
+    asked = list(papers) or [{"kind": "repair_invoice", "line_id": "1"}, {"kind": "photo"}]
+    return {"referral_event_id": referral, "verdict": "ask_documents", "documents": asked, **changes}
+
+
+async def test_papers_are_asked_for_in_one_list_and_need_no_authority_over_amounts(world: World) -> None:
+    referral = a_referred_claim(world, decision=a_decision("90000.00", kind=DecisionKind.refer))
+
+    async with world.new_life() as life:
+        await life.follow()
+        answer = await life.post(PATH, a_request_for_papers(referral), "bo")
+
+    assert answer.status_code == 201, answer.text
+    [review] = world.reviews().values()
+    assert review.verdict is Verdict.ask_documents and review.reason is None
+    assert [(one.kind, one.line_id) for one in review.documents or ()] == [("repair_invoice", "1"), ("photo", None)]
+
+
+async def test_papers_asked_for_again_need_a_reason(world: World) -> None:
+    a_referred_claim(world)
+    world.tell(documents_requested("repair_invoice"), after={"intake": 1})
+    referral = str(world.tell(a_claim_referred(), after={"intake": 1}))
+
+    async with world.new_life() as life:
+        await life.follow()
+        without = await life.post(PATH, a_request_for_papers(referral))
+        with_reason = await life.post(PATH, a_request_for_papers(referral, reason="It could not be read."))
+
+    assert (without.status_code, without.json()["code"]) == (422, "reason-missing")
+    assert with_reason.status_code == 201, with_reason.text
+    assert [review.reason for review in world.reviews().values()] == ["It could not be read."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ([], "invalid-body"),
+        ([{"kind": "a photo"}], "invalid-body"),
+        ([{"kind": "photo", "content": "x"}], "invalid-body"),
+        ([{"kind": f"photo-{number}"} for number in range(51)], "invalid-body"),
+        ([{"kind": "photo"}, {"kind": "photo"}], "paper-named-twice"),
+        ([{"kind": "photo", "line_id": "9"}], "line-unknown"),
+    ],
+)
+async def test_a_list_of_papers_that_does_not_hold_is_refused(
+    world: World, asked: list[dict[str, str]], code: str
+) -> None:
+    referral = a_referred_claim(world)
+
+    async with world.new_life() as life:
+        await life.follow()
+        answer = await life.post(PATH, a_request_for_papers(referral) | {"documents": asked})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert world.reviews() == {}
+
+
+@pytest.mark.parametrize("verdict", ["approve", "deny", "duplicate"])
+async def test_papers_belong_to_the_verdict_that_asks_for_them(world: World, verdict: str) -> None:
+    referral = a_referred_claim(world)
+    world.tell(a_duplicate_linked(), after={"intake": 1})
+    said = {"verdict": verdict, "reason": "r", "clause_id": "C", "fact": "f"}
+
+    async with world.new_life() as life:
+        await life.follow()
+        answer = await life.post(PATH, a_request_for_papers(referral) | said)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-body")
+
+
+def a_duplicate(referral: str, **changes: Any) -> dict[str, Any]:
+    return {"referral_event_id": referral, "verdict": "duplicate", "reason": "The same water.", **changes}
+
+
+async def test_a_person_says_that_a_linked_claim_tells_of_the_same_loss(world: World) -> None:
+    world.tell(a_claim_reported())
+    world.tell(a_duplicate_linked(a_claim_id(2)), after={"intake": 1})
+    referral = str(world.tell(a_claim_referred(), after={"intake": 1}))
+
+    async with world.new_life() as life:
+        await life.follow()
+        unexplained = await life.post(PATH, a_duplicate(referral, reason=None))
+        too_small = await life.post(PATH, a_duplicate(referral), "bo")
+        answer = await life.post(PATH, a_duplicate(referral))
+
+    assert (unexplained.status_code, unexplained.json()["code"]) == (422, "invalid-body")
+    assert (too_small.status_code, too_small.json()["code"]) == (403, "above-authority")
+    assert answer.status_code == 201, answer.text
+    assert [review.verdict for review in world.reviews().values()] == [Verdict.duplicate]
+
+
+async def test_a_claim_without_a_link_is_nobodys_duplicate(world: World) -> None:
+    referral = a_referred_claim(world)
+
+    async with world.new_life() as life:
+        await life.follow()
+        answer = await life.post(PATH, a_duplicate(referral))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing-linked")
+
+
+@pytest.mark.parametrize("body", [a_request_for_papers("x"), a_duplicate("x")])
+async def test_who_has_no_role_neither_asks_for_papers_nor_names_duplicates(world: World, body: dict[str, Any]) -> None:
+    referral = a_referred_claim(world)
+
+    async with world.new_life() as life:
+        await life.follow()
+        answer = await life.post(PATH, body | {"referral_event_id": referral}, "omar")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "role-missing")
 
 
 async def test_one_referral_takes_one_review(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.assessment import CoverageResult, DecisionKind, Override
 from schemas.ids import DecisionId, claim_reference
 from schemas.payment import HoldReason, PaymentHeld
 from tests.builders.events import (
@@ -13,11 +14,20 @@ from tests.builders.events import (
     a_claim_referred,
     a_claim_registered,
     a_claim_reported,
+    a_claim_segmented,
+    a_decision,
+    a_duplicate_linked,
     a_payment_confirmed,
     a_payment_instructed,
+    a_person,
+    a_reserve_set,
     a_sealed_party,
+    an_advance_approved,
     an_id,
+    documents_received,
+    documents_requested,
     on_the_wire,
+    usd,
 )
 from tests.builders.ops import World, all_rows
 from tests.builders.stages import Crash, crash_at
@@ -57,6 +67,63 @@ async def test_a_paid_claim_is_shown_whole_by_id_and_by_reference(world: World) 
     assert claim["applied"] == {"intake": 1, "assessment": 3, "payment": 2}
     assert "referral_event_id" not in claim
     assert by_reference.json() == claim
+
+
+async def test_everything_that_was_told_of_a_claim_is_shown_and_survives_a_rebuild(world: World) -> None:
+    proposal = a_decision(
+        kind=DecisionKind.refer,
+        proposed=DecisionKind.partial,
+        coverages=(CoverageResult(coverage_code="building", exact="1200", payable=usd("1200.00"), reasons=("CUT",)),),
+    )
+    world.tell(a_claim_reported())
+    for event in (
+        a_claim_registered(), a_claim_segmented(), a_duplicate_linked(), a_reserve_set(),
+        documents_requested("photo"), an_advance_approved(), a_claim_referred(decision=proposal),
+    ):  # fmt: skip
+        world.tell(event, after={"intake": 1})
+    world.tell(documents_received("photo"))
+
+    async with world.new_life() as life:
+        await life.follow()
+        claim = (await life.get(f"/v1/claims/{a_claim_id()}")).json()
+        listed = (await life.get("/v1/claims")).json()["claims"][0]
+    empty = World()
+    empty.log = world.log
+    async with empty.new_life() as life:
+        await life.follow()
+
+    assert await all_rows(empty) == await all_rows(world)
+    assert (claim["segment"], claim["lane"], claim["flags"]) == ("simple", "fast", ["loss_soon_after_inception"])
+    assert claim["duplicates"][0]["reference"] == claim_reference(a_claim_id(2))
+    assert claim["papers"]["asked"][0]["papers"] == [{"kind": "photo"}]
+    assert [paper["kind"] for paper in claim["papers"]["received"]] == ["photo"]
+    assert claim["reserves"][0]["amount"]["amount"] == "2200.00"
+    assert claim["advances"][0]["amount"]["amount"] == "500.00"
+    [coverage] = claim["referral"]["proposal"]["coverages"]
+    assert (claim["referral"]["proposal"]["proposed"], coverage["reasons"]) == ("partial", ["CUT"])
+    assert {"papers", "decision", "parties"}.isdisjoint(listed) and "proposal" not in listed["referral"]
+
+
+async def test_an_override_is_shown_with_both_amounts_reason_person_and_authority(world: World) -> None:
+    override = Override(computed=usd("1200.00"), final=usd("900.00"), reason="Second estimate.", person=a_person())
+    decided = a_decision().model_copy(update={"override": override, "payable": usd("900.00")})
+    world.tell(a_claim_reported())
+    world.tell(a_claim_approved(decided, approved_by=a_person()), after={"intake": 1})
+
+    async with world.new_life() as life:
+        await life.follow()
+        claim = (await life.get(f"/v1/claims/{a_claim_id()}")).json()
+        timeline = (await life.get(f"/v1/claims/{a_claim_id()}/timeline")).json()
+
+    assert claim["decision"]["override"] == {
+        "computed": {"amount": "1200.00", "currency": "USD"},
+        "final": {"amount": "900.00", "currency": "USD"},
+        "reason": "Second estimate.",
+        "person": "ada",
+        "role": "adjuster",
+        "authority": {"amount": "50000.00", "currency": "USD"},
+    }
+    assert timeline["events"][1]["facts"]["override_by"] == "ada"
 
 
 async def test_an_unchanged_claim_is_not_sent_twice(world: World) -> None:

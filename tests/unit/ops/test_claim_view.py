@@ -13,16 +13,19 @@ from schemas.assessment import (
     ClaimDenied,
     ClaimOutcome,
     ClaimPartlyApproved,
+    CoverageResult,
     DecisionKind,
+    Override,
     PolicyAwaited,
     PolicyWaitReason,
+    Refusal,
     ReserveLine,
 )
 from schemas.event import Event, registered_types
 from schemas.ids import DecisionId, EventId, PaymentId
 from schemas.notify import NoticeChannel, NoticeFailed, NoticeFailure, NoticeKind, NoticeSent
 from schemas.party import SealedParty
-from schemas.payment import HoldReason, PaymentHeld, PaymentRejected
+from schemas.payment import HoldReason, PaymentHeld, PaymentKind, PaymentRejected
 from services.ops.domain.claim_view import ClaimStatus, ClaimView, Review, Told, fold, fresh_view
 from services.ops.domain.timeline import facts_of
 from tests.builders.events import (
@@ -33,13 +36,20 @@ from tests.builders.events import (
     a_claim_referred,
     a_claim_registered,
     a_claim_reported,
+    a_claim_segmented,
+    a_claim_withdrawn,
     a_decision,
+    a_duplicate_linked,
     a_payment_confirmed,
     a_payment_instructed,
     a_person,
+    a_reserve_set,
     a_review_recorded,
     a_sealed_party,
+    an_advance_approved,
     an_id,
+    documents_received,
+    documents_requested,
     usd,
 )
 
@@ -90,6 +100,20 @@ def view_after(*events: Event) -> ClaimView:
 
 REPORTED, REGISTERED, APPROVED = a_claim_reported(), a_claim_registered(), a_claim_approved()
 INSTRUCTED, CONFIRMED = a_payment_instructed(), a_payment_confirmed()
+ASKED, RECEIVED = documents_requested("repair_invoice", "photo"), documents_received("repair_invoice")
+ADVANCED = an_advance_approved(a_decision("500.00", name="advance"))
+PARTIAL = a_payment_instructed(
+    "advance", kind="partial", amount=usd("500.00"), decision_id=ADVANCED.decision.decision_id
+)
+PARTIAL_CONFIRMED = a_payment_confirmed("advance", amount=usd("500.00"))
+PARTIAL_REJECTED = PaymentRejected(
+    payment_id=PARTIAL.payment_id, end_to_end_id=PARTIAL.end_to_end_id, code="AC04", reason="account closed"
+)
+REST, REST_CONFIRMED = a_payment_instructed(amount=usd("700.00")), a_payment_confirmed(amount=usd("700.00"))
+LOWER = a_claim_approved(a_decision("300.00", name="lower"))
+LINKED, SEGMENTED, RESERVED = a_duplicate_linked(), a_claim_segmented(), a_reserve_set()
+WITHDRAWN = a_claim_closed(outcome=ClaimOutcome.withdrawn, paid=None)
+DUPLICATE = a_claim_closed(outcome=ClaimOutcome.duplicate, paid=None)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +133,27 @@ INSTRUCTED, CONFIRMED = a_payment_instructed(), a_payment_confirmed()
         ((REPORTED, REGISTERED, APPROVED, INSTRUCTED, CONFIRMED), "PAID"),
         ((REPORTED, REGISTERED, APPROVED, INSTRUCTED, CONFIRMED, a_claim_closed()), "CLOSED"),
         ((REPORTED, REGISTERED, DENIED, a_claim_closed(outcome=ClaimOutcome.denied, paid=None)), "CLOSED"),
+        ((REPORTED, REGISTERED, a_claim_referred(), ASKED), "AWAITING_INFO"),
+        ((REPORTED, REGISTERED, ASKED, RECEIVED), "AWAITING_INFO"),
+        ((REPORTED, REGISTERED, ASKED, RECEIVED, a_claim_referred()), "REFERRED"),
+        ((REPORTED, REGISTERED, ASKED, RECEIVED, APPROVED), "APPROVED"),
+        ((REPORTED, REGISTERED, ADVANCED), "REGISTERED"),
+        ((REPORTED, REGISTERED, a_claim_referred(), ADVANCED), "REFERRED"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, PARTIAL_CONFIRMED, APPROVED), "APPROVED"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, APPROVED), "PAYING"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, PARTIAL_CONFIRMED, LOWER), "PAID"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, APPROVED, REST, REST_CONFIRMED), "PAYING"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, APPROVED, REST, PARTIAL_CONFIRMED), "PAYING"),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, APPROVED, REST, REST_CONFIRMED, PARTIAL_CONFIRMED), "PAID"),
+        (
+            (REPORTED, REGISTERED, ADVANCED, PARTIAL, APPROVED, REST, REST_CONFIRMED, PARTIAL_REJECTED),
+            "PAYMENT_EXCEPTION",
+        ),
+        ((REPORTED, REGISTERED, ADVANCED, PARTIAL, PARTIAL_REJECTED, APPROVED, INSTRUCTED, CONFIRMED), "PAID"),
+        ((REPORTED, a_claim_withdrawn()), "RECEIVED"),
+        ((REPORTED, REGISTERED, a_claim_referred(), a_claim_withdrawn(), WITHDRAWN), "CLOSED"),
+        ((REPORTED, REGISTERED, ASKED, a_claim_withdrawn(), WITHDRAWN), "CLOSED"),
+        ((REPORTED, REGISTERED, LINKED, a_claim_referred(), DUPLICATE), "CLOSED"),
     ],
 )
 def test_the_state_follows_from_what_was_told(events: tuple[Event, ...], state: str) -> None:
@@ -150,6 +195,74 @@ def test_a_denied_claim_has_nothing_payable() -> None:
     assert (view.computed, view.payable, view.decided_by) == (usd("1200.00"), None, "ada")
 
 
+def test_how_a_claim_was_sorted_and_linked_is_shown() -> None:
+    again = a_duplicate_linked(score="0.95", reasons=("same_place",))
+
+    view = view_after(REPORTED, SEGMENTED, LINKED, a_duplicate_linked(a_claim_id(3)), again)
+
+    assert (view.segment, view.lane, view.flags) == ("simple", "fast", ("loss_soon_after_inception",))
+    assert [(one.claim_id, one.score, one.reasons) for one in view.duplicates] == [
+        (a_claim_id(3), "0.9", ("same_policy", "near_loss_time")),
+        (a_claim_id(2), "0.95", ("same_place",)),
+    ]
+
+
+def test_papers_asked_for_and_received_are_known_by_kind() -> None:
+    more = documents_requested("police_report", round=2, reason="The first one was of another day.")
+
+    view = view_after(REPORTED, REGISTERED, ASKED, RECEIVED, RECEIVED, a_claim_referred(), more)
+
+    assert [(one.round, [paper.kind for paper in one.papers], one.person_id) for one in view.papers_asked] == [
+        (1, ["repair_invoice", "photo"], "ada"),
+        (2, ["police_report"], "ada"),
+    ]
+    assert [(one.kind, one.received_at) for one in view.papers_received] == [("repair_invoice", REPORTED_AT)]
+    assert view.reasons == ("police_report",)
+    assert "another day" not in view.model_dump_json() and "a" * 64 not in view.model_dump_json()
+
+
+def test_reserves_are_what_was_set_last_and_none_once_refused_or_closed() -> None:
+    def reserves(*events: Event) -> list[str]:
+        return [str(one.amount) for one in view_after(REPORTED, REGISTERED, RESERVED, *events).reserves]
+
+    assert reserves() == ["2200.00 USD"]
+    assert reserves(ADVANCED, APPROVED) == ["1200.00 USD"]
+    assert reserves(a_reserve_set("5.00")) == ["5.00 USD"]
+    assert reserves(DENIED) == reserves(APPROVED, a_claim_closed()) == reserves(a_reserve_set("0.00")) == []
+
+
+def test_advances_and_their_payments_are_shown_beside_the_decision() -> None:
+    view = view_after(REPORTED, REGISTERED, ADVANCED, PARTIAL, PARTIAL_CONFIRMED, APPROVED, REST, REST_CONFIRMED)
+
+    assert [(one.amount, one.approved_by) for one in view.advances] == [(usd("500.00"), "system")]
+    assert [(one.kind, one.amount) for one in view.payments] == [
+        (PaymentKind.partial, usd("500.00")),
+        (PaymentKind.final, usd("700.00")),
+    ]
+    assert (view.paid, view.payable) == (usd("1200.00"), usd("1200.00"))
+
+
+def test_a_proposal_shows_each_coverage_and_an_override_who_set_what_instead() -> None:
+    result = CoverageResult(
+        coverage_code="building", exact="1200", payable=usd("1200.00"), results={"deductible_applied": "1000"},
+        reasons=("LIMIT_REACHED",),
+        refusals=(Refusal(line_id="1", reason="EXCLUDED", clause_id="C.1", fact="peril = seepage"),),
+    )  # fmt: skip
+    proposal = a_decision(kind=DecisionKind.refer, proposed=DecisionKind.partial, coverages=(result,))
+    override = Override(computed=usd("1200.00"), final=usd("900.00"), reason="Second estimate.", person=a_person())
+    decided = a_decision(kind=DecisionKind.partial).model_copy(update={"override": override, "payable": usd("900.00")})
+
+    by_person = a_claim_approved(decided, approved_by=a_person())
+    referred = view_after(REPORTED, REGISTERED, a_claim_referred(decision=proposal))
+    view = view_after(REPORTED, REGISTERED, a_claim_referred(decision=proposal), by_person)
+
+    assert referred.open_referral is not None and referred.open_referral.proposal is not None
+    assert referred.open_referral.proposal.proposed is DecisionKind.partial
+    assert referred.open_referral.proposal.coverages == (result,)
+    assert view.working is not None and view.working.override == override
+    assert view.working.override.person.authority == usd("50000.00")
+
+
 def test_events_that_no_cause_orders_may_come_in_either_order() -> None:
     review = a_review_recorded(referral_event_id=EventId(an_id("assessment:2")))
     stories = told(REPORTED, REGISTERED, a_claim_referred(), review, a_claim_referred(), SENT, FAILED, HELD)
@@ -163,14 +276,18 @@ def test_events_that_no_cause_orders_may_come_in_either_order() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["assessment", "payment", "notify"]), min_size=8, max_size=8))
+@given(st.lists(st.sampled_from(["assessment", "intake", "payment", "notify"]), min_size=14, max_size=14))
 def test_any_interleaving_of_writers_gives_one_view(picks: list[str]) -> None:
-    stories = told(REPORTED, REGISTERED, APPROVED, INSTRUCTED, CONFIRMED, a_claim_closed(), SENT, FAILED)
+    stories = told(
+        REPORTED, REGISTERED, SEGMENTED, RESERVED, ADVANCED, ASKED, PARTIAL, RECEIVED, PARTIAL_CONFIRMED, APPROVED,
+        REST, REST_CONFIRMED, a_claim_closed(), SENT, FAILED,
+    )  # fmt: skip
     waiting = {
-        writer: [one for one in stories if one.writer == writer] for writer in ("assessment", "payment", "notify")
+        writer: [one for one in stories[1:] if one.writer == writer]
+        for writer in ("assessment", "intake", "payment", "notify")
     }
     order = [stories[0]]
-    for writer in [*picks, *sorted(waiting) * 4]:
+    for writer in [*picks, *sorted(waiting) * 8]:
         if waiting[writer]:
             order.append(waiting[writer].pop(0))
 
@@ -178,7 +295,10 @@ def test_any_interleaving_of_writers_gives_one_view(picks: list[str]) -> None:
 
 
 def test_a_view_survives_its_json() -> None:
-    view = view_after(REPORTED, AWAITED, REGISTERED, a_claim_referred(), APPROVED, INSTRUCTED, REJECTED, SENT)
+    view = view_after(
+        REPORTED, AWAITED, REGISTERED, SEGMENTED, LINKED, RESERVED, ASKED, RECEIVED, a_claim_referred(), ADVANCED,
+        PARTIAL, APPROVED, INSTRUCTED, REJECTED, SENT, a_claim_withdrawn(),
+    )  # fmt: skip
 
     assert ClaimView.model_validate_json(view.model_dump_json(exclude_none=True)) == view
 
@@ -190,7 +310,8 @@ def test_facts_of_every_event_are_short_and_hold_no_words_of_people() -> None:
         FAILED, a_claim_closed(), NIL.model_copy(update={"reason": secret}),
         PARTLY.model_copy(update={"reason": secret, "fact": secret}),
         DENIED.model_copy(update={"reason": secret, "fact": secret, "appeal": secret}),
-        a_review_recorded(reason=secret),
+        a_review_recorded(reason=secret), SEGMENTED, LINKED, RESERVED, ADVANCED, RECEIVED, a_claim_withdrawn(),
+        documents_requested(*(f"kind-{number}" for number in range(50)), reason=secret, round=2),
     ]  # fmt: skip
 
     assert {event.TYPE for event in events} == set(registered_types())

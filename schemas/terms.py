@@ -127,7 +127,7 @@ class Condition(Model):
     within_hours_after: Annotated[FactName | None, Privacy.internal] = None
     hours: Annotated[Annotated[int, Field(ge=0, le=100_000)] | None, Privacy.internal] = None
     known: Annotated[bool | None, Privacy.internal] = None
-    negated: Annotated[bool, Privacy.internal] = False
+    negated: Annotated[bool | None, Privacy.internal] = None
 
     @model_validator(mode="after")
     def _is_one_test(self) -> Self:

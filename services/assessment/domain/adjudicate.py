@@ -22,7 +22,7 @@ from services.assessment.domain.claim import Report
 from services.assessment.domain.coverage_run import CoverageRun, exact_total, run
 from services.assessment.domain.facts import FactBook, FactError, Value, check_kind
 from services.assessment.domain.operations.cover import CLAUSE_NOT_EFFECTIVE
-from services.assessment.domain.position import ZERO, Line, Terms, Use
+from services.assessment.domain.position import PAYABLE, ZERO, Line, Terms, Use
 from services.assessment.domain.vocabulary import KNOWN_FACTS, OPERATIONS, flaws
 
 Used = Mapping[tuple[str, str], Fraction]
@@ -61,9 +61,10 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
     runs: list[CoverageRun] = []
     problems: list[str] = []
     taken = dict(used)
+    earlier: dict[str, Fraction] = {}
     claim_facts = _claim_facts(report, policy)
-    for code, asked in by_coverage.items():
-        coverage = policy.coverage(code)
+    for code, coverage in _in_policy_order(by_coverage, policy):
+        asked = by_coverage[code]
         unfit = _unfit(coverage)
         if coverage is None or unfit is not None:
             questions.add(
@@ -79,7 +80,8 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
         if not stated:
             continue
         try:
-            done = run(_terms(coverage, policy, report, stated, claim_facts, taken), stated, policy.currency)
+            terms = _terms(coverage, policy, report, stated, claim_facts, taken, earlier)
+            done = run(terms, stated, policy.currency)
         except FactError as error:
             questions.add(ReferralReason.fact_missing if error.missing else ReferralReason.fact_unreadable)
             problems.append(f"coverage {code}: {error}")
@@ -87,6 +89,7 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
             continue
         runs.append(done)
         found.update((line.line_id, line) for line in done.lines)
+        earlier[code + PAYABLE] = done.payable.as_fraction()
         for use in done.uses:
             taken[use.aggregate_id, use.period] = taken.get((use.aggregate_id, use.period), ZERO) + use.amount
     decided = tuple(found[line.line_id] for line in report.lines)
@@ -103,6 +106,12 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
         uses=tuple(use for one in runs for use in one.uses),
         answered=kind,
     )
+
+
+def _in_policy_order(codes: Collection[str], policy: PolicySnapshot) -> list[tuple[str, Coverage | None]]:
+    """What later coverages may build on comes first: as the policy lists them, then those it does not know."""
+    known: list[tuple[str, Coverage | None]] = [(one.code, one) for one in policy.coverages if one.code in codes]
+    return known + [(code, None) for code in codes if policy.coverage(code) is None]
 
 
 def in_order(reasons: Collection[ReferralReason]) -> tuple[ReferralReason, ...]:
@@ -141,6 +150,7 @@ def _terms(
     asked: Sequence[ReportedLine],
     claim_facts: Mapping[str, Value],
     used: Used,
+    earlier: Mapping[str, Fraction],
 ) -> Terms:
     declared = coverage.facts or _NOTHING_DECLARED
     for name, fact in declared.items():
@@ -168,6 +178,7 @@ def _terms(
         used=used_of,
         as_if=as_if,
         other_policies=report.other_policies or (),
+        earlier=earlier,
     )
     return terms
 

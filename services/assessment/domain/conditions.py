@@ -18,11 +18,11 @@ def holds(condition: Condition, facts: FactBook) -> bool:
     """Whether one condition holds. An unknown fact only answers `known`, negated or not."""
     value = facts.find(condition.fact)
     if condition.known is not None:
-        return ((value is not None) == condition.known) != condition.negated
+        return ((value is not None) == condition.known) is not bool(condition.negated)
     if value is None:
         return False
     found = _test(condition, value, facts)
-    return found is not None and found != condition.negated
+    return found is not None and found is not bool(condition.negated)
 
 
 def _test(condition: Condition, value: Value, facts: FactBook) -> bool | None:

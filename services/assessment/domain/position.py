@@ -17,6 +17,7 @@ from schemas.policy import PolicySnapshot
 from schemas.terms import Coverage, InsuredItem
 from services.assessment.domain.facts import FactBook, FactError
 
+PAYABLE = "_payable"
 ZERO = Fraction(0)
 ONE = Fraction(1)
 NO_RESULTS: Mapping[str, Fraction] = MappingProxyType({})
@@ -102,7 +103,8 @@ class Applied:
 class Terms:
     """What stands still while a coverage is run: its terms, the policy, the loss, and what others have used.
 
-    `used` answers how much of a ledger's period is gone; `as_if` runs the coverage again with other facts.
+    `used` answers how much of a ledger's period is gone; `as_if` runs the coverage again with other facts. `earlier` is
+    what the coverages before this one came to, as `<code>_payable`; a coverage that is not claimed came to nothing.
     """
 
     coverage: Coverage
@@ -114,6 +116,7 @@ class Terms:
     used: Callable[[str, str], Fraction]
     as_if: Callable[[Mapping[str, bool]], Fraction]
     other_policies: tuple[OtherPolicy, ...] = ()
+    earlier: Mapping[str, Fraction] = field(default_factory=lambda: NO_RESULTS)
     claim_id: ClaimId | None = None
 
     def figure(self, source: str, position: Position, place: int | None = None) -> Fraction | None:
@@ -127,6 +130,8 @@ class Terms:
             return self.term(name)
         if name in position.results:
             return position.results[name]
+        if name.endswith(PAYABLE):
+            return self.earlier.get(name, ZERO)
         raise FactError(name, "is no result of an earlier operation")
 
     def needed(self, source: str, position: Position, place: int | None = None) -> Fraction:

@@ -163,7 +163,7 @@ CASES: list[tuple[str, Change, str, str]] = [
         "version",
         lambda one: one["policy"]["coverages"][0].update(form="nfip-dwelling:0"),
         "policy/coverages/0/form",
-        "nfip-dwelling:2026-01",
+        "nfip-dwelling:2014-06",
     ),
     (
         "code",
@@ -179,7 +179,7 @@ CASES: list[tuple[str, Change, str, str]] = [
         "policy/coverages/0",
         "needs the term x; those it has: limit",
     ),
-    ("fact", lambda one: one["claim"].update(facts={"x": "1"}), "claim/facts/x", "there are none"),
+    ("fact", lambda one: one["claim"].update(facts={"x": "1"}), "claim/facts/x", "occupancy"),
     (
         "coverage",
         lambda one: one["claim"]["lines"][0].update(coverage_code="x"),

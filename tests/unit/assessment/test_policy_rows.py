@@ -46,10 +46,13 @@ def test_a_row_becomes_a_snapshot_with_exact_amounts_and_the_terms_of_its_line()
     assert (building.valuation, contents.valuation) == (Valuation.ACV, Valuation.RCV)
     assert contents.limit == usd("50000.50")
     assert [(one.op, one.clause_id) for one in building.operations] == [
+        ("value", "SFIP.VII.R"),
         ("deductible", "SFIP.VI"),
         ("limit", "SFIP.III.A"),
+        ("sublimit", None),
     ]
-    assert [one.op for one in contents.operations] == ["deductible", "limit"]
+    assert [one.op for one in contents.operations] == ["deductible", "limit", "sublimit"]
+    assert building.form is not None and building.form.startswith("nfip-dwelling:1995-03:")
 
 
 def test_a_coverage_the_terms_do_not_know_comes_without_operations() -> None:

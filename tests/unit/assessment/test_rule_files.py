@@ -91,8 +91,8 @@ def test_the_terms_that_are_shipped_load_and_are_silent_about_other_lines() -> N
     at = datetime(2012, 1, 1, tzinfo=UTC)
     building = terms.coverage("nfip-dwelling", "building", at)
     assert building is not None and building.form is not None
-    assert [one.op for one in building.operations] == ["deductible", "limit"]
-    assert building.form.startswith("nfip-dwelling:2026-01:")
+    assert [one.op for one in building.operations] == ["value", "deductible", "limit", "sublimit"]
+    assert building.form.startswith("nfip-dwelling:1995-03:")
     assert terms.form_of("flood") == "nfip-dwelling"
     assert terms.form_of("no-such-line") is None
     assert terms.coverage("nfip-dwelling", "roof", at) is None

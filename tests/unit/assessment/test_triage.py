@@ -350,7 +350,9 @@ def test_a_later_version_of_a_table_is_used_from_its_day_on() -> None:
     report, policy = a_report(), a_policy()
 
     def at(now: datetime) -> Sorted:
-        return sort(report, policy, adjudicate(report, policy), as_neighbour(report), Around(), tables, RULES.decisions, now)
+        return sort(
+            report, policy, adjudicate(report, policy), as_neighbour(report), Around(), tables, RULES.decisions, now
+        )
 
     before, after = at(datetime(2026, 12, 31, tzinfo=UTC)), at(datetime(2027, 1, 1, tzinfo=UTC))
     assert (before.lane, after.lane) == ("normal", "urgent")

@@ -80,7 +80,7 @@ def a_flood_claim() -> tuple[Report, PolicySnapshot]:
 
 def two_operations(report: Report, policy: PolicySnapshot) -> tuple[Any, ...]:
     """The same decision lines by what flood comes down to: less the deductible, no more than the limit."""
-    from schemas.assessment import DecisionLine, Step
+    from schemas.decision import DecisionLine, Step
     from schemas.money import Money, exact_text
 
     lines = []

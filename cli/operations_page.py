@@ -80,7 +80,10 @@ _OWN = {
         "lookup_failures_max": "Look-ups in a row without an answer after which nobody asks for a while.",
         "lookup_pause_seconds_max": "The longest such while.",
         "rules_file": "Automatic limits, desks, appeal texts, how long a policy is waited for.",
-        "terms_folder": "The order of operations of each line of business, a file each.",
+        "tables_folder": "The decision tables that sort claims and say what software may decide.",
+        "duplicates_file": "What makes two claims of one policy probably the same loss.",
+        "reserves_file": "What is set aside when a claim is registered.",
+        "terms_folder": "The forms: what each contract's text says, with the order of operations, a file each.",
     },
     "payment": {"bank_url": "Base address of the bank."},
     "notify": {

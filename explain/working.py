@@ -13,7 +13,7 @@ from typing import Any
 
 from explain.figures import Figures
 from explain.filling import Filled, TextError
-from schemas.assessment import DecisionLine, Step
+from schemas.decision import DecisionLine, Step
 from schemas.money import Money, MoneyError, exact_amount
 
 _FRAME = {

@@ -28,6 +28,8 @@ def open_engine(url: str, name: str, pool_size: int = 6, session: dict[str, str]
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=15,
+        # What a statement carries is people's business: no fault shows it in a log.
+        hide_parameters=True,
         connect_args={"timeout": 10, "server_settings": options},
     )
 

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from schemas.conditions import Facts
 from schemas.event import Event
 from schemas.ids import REFERENCE_PATTERN, DocumentId
 from schemas.model import Code, CountryCode, Instant, Language, Model, PolicyNumber, Privacy, Sha256, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.party import SealedParty
-from schemas.terms import Facts
 
 LINES_MAX = 100
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=20)]

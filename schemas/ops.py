@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from schemas.assessment import Person, RequestedDocument
+from schemas.assessment import RequestedDocument
+from schemas.decision import Person
 from schemas.event import Event
 from schemas.ids import EventId, ReviewId
 from schemas.model import ClauseId, Instant, LongText, Privacy

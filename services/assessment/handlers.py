@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from schemas.ops import ReviewRecorded
 from schemas.outcomes import Nothing, Outcome
 from schemas.payment import PaymentConfirmed, PaymentHeld, PaymentRejected
 from schemas.policy import PolicySnapshot
-from services.assessment.domain.around import Wanted, Within, shares_ledgers
+from services.assessment.domain.around import Vicinity, Wanted, Within, shares_ledgers
 from services.assessment.domain.assess import LOOKUP_WORK, take_finding, take_report
 from services.assessment.domain.claim import ClaimState, Status, neighbour_of
 from services.assessment.domain.papers import take_documents, take_withdrawal
@@ -40,9 +40,6 @@ HANDLES: Mapping[str, type[BaseModel]] = {
 }
 LOOKUP_BATCH_MAX = 500
 LEASE_SPARE_SECONDS = 30.0
-
-_AWAIT_A_POLICY = frozenset({Status.new, Status.received, Status.awaiting_policy})
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -85,11 +82,8 @@ class AssessmentHandler:
         if not wanted:
             return states
         vicinity = await self._surroundings.read(wanted, tx)
-        within = {claim_id: Within(vicinity, one.policy_number, claim_id in found) for claim_id, one in wanted.items()}
-        return {
-            claim_id: replace(state, within=within[claim_id]) if claim_id in within else state
-            for claim_id, state in states.items()
-        }
+        # The batch's other claims of these policies are noted too: what is decided about them changes what is around.
+        return {claim_id: _placed(state, vicinity, wanted.get(claim_id), found) for claim_id, state in states.items()}
 
     def decide(self, state: ClaimState, event: Input, facts: Facts | None) -> tuple[Outcome, ClaimState]:
         outcome, decided = self._decide(looked_around(state), event, facts)
@@ -122,19 +116,32 @@ class AssessmentHandler:
 
 
 def _wanted(state: ClaimState, facts: Facts | None) -> Wanted | None:
-    """A claim that may be decided now needs its neighbours; one whose policy shares ledgers needs those."""
+    """A claim that may be decided or proposed now needs what stands around it; without it, an approved one does not."""
     if state.report is None:
         key = facts.reported.get(state.claim_id) if facts is not None else None
         finding = facts.findings.get(key) if facts is not None and key is not None else None
         ledgers = isinstance(finding, PolicySnapshot) and shares_ledgers(finding)
-        return None if key is None else Wanted(key.policy_number, key.as_of, near=True, ledgers=ledgers)
+        return None if key is None else Wanted(key.policy_number, key.as_of, ledgers)
     if state.status is Status.closed:
         return None
-    near = state.status in _AWAIT_A_POLICY
     # Without a policy yet, nobody knows whether it shares ledgers: they are read, to be there when it comes.
     ledgers = state.policy is None or shares_ledgers(state.policy)
-    wanted = Wanted(state.report.policy_number, state.report.loss_at, near, ledgers)
-    return wanted if near or ledgers else None
+    if state.decision is not None and not ledgers:
+        return None
+    return Wanted(state.report.policy_number, state.report.loss_at, ledgers)
+
+
+def _placed(
+    state: ClaimState, vicinity: Vicinity, wanted: Wanted | None, stored: Collection[ClaimId]
+) -> ClaimState:
+    report = state.report
+    number = wanted.policy_number if wanted is not None else report.policy_number if report is not None else None
+    if number is None or number not in vicinity.policies:
+        return state
+    loss_at = wanted.loss_at if wanted is not None else report.loss_at if report is not None else None
+    # A claim that was never reported stands on no policy yet, even if something of it is stored.
+    is_stored = state.claim_id in stored and report is not None
+    return replace(state, within=Within(vicinity, number, is_stored, loss_at))
 
 
 def looked_around(state: ClaimState) -> ClaimState:
@@ -142,7 +149,7 @@ def looked_around(state: ClaimState) -> ClaimState:
     if state.within is None:
         return state
     within = state.within
-    around = within.vicinity.around(within.policy_number, state.claim_id, within.is_stored)
+    around = within.vicinity.around(within.policy_number, state.claim_id, within.is_stored, within.loss_at)
     return replace(state, around=around)
 
 

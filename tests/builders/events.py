@@ -18,21 +18,15 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    Decision,
-    DecisionKind,
-    DecisionLine,
     DocumentsRequested,
     DuplicateLinked,
     FraudFlag,
-    Person,
     ReferralReason,
     RequestedDocument,
-    ReserveLine,
     ReserveReason,
     ReserveSet,
-    Rule,
-    Step,
 )
+from schemas.decision import Decision, DecisionKind, DecisionLine, Person, ReserveLine, Rule, Step
 from schemas.envelope import Envelope
 from schemas.event import Event, encode
 from schemas.ids import (

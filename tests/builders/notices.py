@@ -9,15 +9,8 @@ from typing import Any
 
 from messaging.stage import WorkItem
 from privacy.sealing import Sealer
-from schemas.assessment import (
-    ClaimDecidedNil,
-    ClaimDenied,
-    ClaimPartlyApproved,
-    Decision,
-    DecisionKind,
-    Override,
-    ReserveLine,
-)
+from schemas.assessment import ClaimDecidedNil, ClaimDenied, ClaimPartlyApproved
+from schemas.decision import Decision, DecisionKind, Override, ReserveLine
 from schemas.event import Event
 from schemas.ids import DecisionId, EventId, PaymentId, SubjectId, end_to_end_id
 from schemas.notify import NoticeKind

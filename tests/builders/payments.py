@@ -30,7 +30,8 @@ from messaging.tables import Tables
 from messaging.work import Dispatcher
 from privacy.sealing import Sealer
 from privacy.wiring import memory_sealer
-from schemas.assessment import ClaimOutcome, Decision, ReserveLine
+from schemas.assessment import ClaimOutcome
+from schemas.decision import Decision, ReserveLine
 from schemas.event import Event, decode
 from schemas.ids import ClaimId, SubjectId
 from schemas.outcomes import Outcome

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.conditions import FactKind, FactValue
 from schemas.intake import ReportedLine
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
-from schemas.terms import Coverage, FactKind, FactValue
+from schemas.terms import Coverage
 from services.assessment.adapters.policy_terms import PolicyTerms, filled, load_terms
 from services.assessment.domain.claim import Report
 from tests.builders.assessment import a_loss

@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.conditions import FactValue
 from schemas.intake import OtherPolicy, ReportedLine
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
-from schemas.terms import Coverage, FactValue
+from schemas.terms import Coverage
 from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.domain.claim import Report
 from tests.golden.translate import CaseError, Document, Task

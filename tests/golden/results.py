@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from schemas.assessment import DecisionKind
+from schemas.decision import DecisionKind
 from schemas.money import Money, exact_amount
 from services.assessment.domain.adjudicate import Adjudication
 from services.assessment.domain.claim import Report

@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.conditions import Facts
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.intake import LINES_MAX, OtherPolicy, ReportedLine
 from schemas.model import Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.policy import DisclosureEvidence, PolicySnapshot, PolicyStatus
-from schemas.terms import Coverage, Deductible, Facts, Operation, Period
+from schemas.terms import Coverage, Deductible, Operation, Period
 from services.assessment.adapters.adjudication_names import (
     facts_not_asked_for,
     listed,

@@ -24,8 +24,10 @@ from services.assessment.settings import TERMS_FOLDER
 
 FILES_MAX = 200
 HASH_CHARACTERS = 12
-_NAMED_PARTS = frozenset({"deductibles", "extensions"})
-_FIGURES = frozenset({"kind", "amount", "rate", "rate_of", "of", "min", "max"})
+NAMED_PARTS = frozenset({"deductibles", "extensions"})
+"""What a policy says part by part, each under the name the form gives it."""
+
+FIGURES = frozenset({"kind", "amount", "rate", "rate_of", "of", "min", "max"})
 """What says how much a deductible is."""
 
 
@@ -137,7 +139,7 @@ def filled(form: Coverage, own: Coverage) -> Coverage:
     update: dict[str, Any] = {}
     for name in own.model_fields_set - {"form"}:
         theirs, ours = getattr(form, name), getattr(own, name)
-        if name in _NAMED_PARTS and theirs and ours:
+        if name in NAMED_PARTS and theirs and ours:
             update[name] = _named_parts(theirs, ours)
         elif isinstance(theirs, Model) and isinstance(ours, Model):
             update[name] = _over(theirs, ours)
@@ -156,7 +158,7 @@ def _named_parts(theirs: Sequence[Any], ours: Sequence[Any]) -> tuple[Any, ...]:
 def _over(theirs: Model, ours: Model) -> Model:
     """What the policy says over what the form says; a figure of the policy's own replaces the form's whole figure."""
     said = {name: getattr(ours, name) for name in ours.model_fields_set if getattr(ours, name) is not None}
-    figures = _FIGURES if _FIGURES & said.keys() else frozenset()
+    figures = FIGURES if FIGURES & said.keys() else frozenset()
     kept = {name: value for name, value in dict(theirs).items() if name not in figures and name not in said}
     return type(theirs)(**{name: value for name, value in kept.items() if value is not None}, **said)
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from explain.figures import LANGUAGES
 from explain.texts import working
-from schemas.assessment import CoverageResult, DecisionKind, DecisionLine, LedgerUse, ReferralReason
+from schemas.assessment import ReferralReason
+from schemas.decision import CoverageResult, DecisionKind, DecisionLine, LedgerUse
 from schemas.model import Language, Model
 from schemas.money import Money
 from services.assessment.adapters.adjudication_document import Case, read_case

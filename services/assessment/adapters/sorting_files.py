@@ -9,9 +9,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from schemas.conditions import Rate
 from schemas.model import Code, Instant
 from schemas.money import NonNegativeMoney
-from schemas.terms import Rate
 from services.assessment.adapters.rule_files import in_order
 from services.assessment.adapters.yaml_files import FileModel, read_yaml
 from services.assessment.domain.duplicates import DuplicateBook, DuplicateRules, DuplicateVersion, Nearness

@@ -19,14 +19,17 @@ class MemorySurroundings:
         losses: dict[str, list[Wanted]] = {}
         for one in wanted.values():
             losses.setdefault(one.policy_number, []).append(one)
+            vicinity.count(one.policy_number, 0)
         for state in tx.table(TABLE).values():
             number = state.report.policy_number if state.report is not None else None
             neighbour = neighbour_of(state)
             if number not in losses or neighbour is None:
                 continue
             vicinity.count(number, 1)
-            if any(one.near and abs(neighbour.loss_at - one.loss_at) <= NEAR_DAYS for one in losses[number]):
+            if any(abs(neighbour.loss_at - one.loss_at) <= NEAR_DAYS for one in losses[number]):
                 vicinity.add(number, neighbour)
+            if not any(one.ledgers for one in losses[number]):
+                continue
             for use in state.uses:
                 vicinity.use(number, (use.aggregate_id, use.period), state.claim_id, use.amount.as_fraction())
         return vicinity

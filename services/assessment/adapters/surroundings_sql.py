@@ -17,7 +17,7 @@ from services.assessment.domain.claim import ClaimState
 _LOCK = text(
     """INSERT INTO assessment_policies (policy_number)
        SELECT number FROM unnest(CAST(:numbers AS text[])) AS given (number) ORDER BY number
-       ON CONFLICT (policy_number) DO UPDATE SET policy_number = excluded.policy_number"""
+       ON CONFLICT (policy_number) DO UPDATE SET policy_number = excluded.policy_number WHERE false"""
 )
 _COUNT = text(
     """SELECT policy_number, count(*) FROM assessment_claims
@@ -58,9 +58,7 @@ class SqlSurroundings:
         if not numbers:
             return vicinity
         await tx.connection.execute(_LOCK, {"numbers": numbers})
-        near = [one for one in wanted.values() if one.near]
-        if near:
-            await self._read_near(near, vicinity, tx)
+        await self._read_near(list(wanted.values()), numbers, vicinity, tx)
         ledgers = sorted({one.policy_number for one in wanted.values() if one.ledgers})
         if ledgers:
             given = {"numbers": ledgers, "claim_ids": list(wanted)}
@@ -70,15 +68,16 @@ class SqlSurroundings:
                 vicinity.use(number, (ledger, period), holder, amount)
         return vicinity
 
-    async def _read_near(self, near: list[Wanted], vicinity: Vicinity, tx: Tx) -> None:
-        numbers = sorted({one.policy_number for one in near})
+    async def _read_near(self, near: list[Wanted], numbers: list[str], vicinity: Vicinity, tx: Tx) -> None:
+        for number in numbers:
+            vicinity.count(number, 0)
         for number, claims in await tx.connection.execute(_COUNT, {"numbers": numbers}):
             vicinity.count(number, claims)
         given = {
             "numbers": [one.policy_number for one in near],
             "losses": [one.loss_at for one in near],
             "days": NEAR_DAYS,
-            "most": NEAR_MAX,
+            "most": NEAR_MAX + 1,  # the claim itself may be among them
         }
         for number, claim, loss_at, peril, place, asked, currency, in_play in await tx.connection.execute(_NEAR, given):
             claim_id = ClaimId(claim)

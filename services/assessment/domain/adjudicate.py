@@ -13,11 +13,13 @@ from fractions import Fraction
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from schemas.assessment import CoverageResult, DecisionKind, DecisionLine, ReferralReason, Refusal
+from schemas.assessment import ReferralReason
+from schemas.conditions import DeclaredFact
+from schemas.decision import CoverageResult, DecisionKind, DecisionLine, Refusal
 from schemas.intake import ReportedLine
 from schemas.money import Money, exact_text
 from schemas.policy import PolicySnapshot
-from schemas.terms import Coverage, DeclaredFact
+from schemas.terms import Coverage
 from services.assessment.domain.claim import Report
 from services.assessment.domain.coverage_run import CoverageRun, exact_total, run
 from services.assessment.domain.facts import FactBook, FactError, Value, check_kind

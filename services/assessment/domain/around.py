@@ -6,13 +6,13 @@ decision is noted here before the next one is made: two claims at once never spe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 from types import MappingProxyType
 
-from schemas.assessment import LedgerUse
+from schemas.decision import LedgerUse
 from schemas.ids import ClaimId
 from schemas.intake import Place
 from schemas.money import Money
@@ -53,11 +53,10 @@ NEAR_MAX = 50
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What has to be read around a claim: its near neighbours, what its policy's ledgers hold, or both."""
+    """What has to be read around a claim: its near neighbours always, what its policy's ledgers hold if it says so."""
 
     policy_number: str
     loss_at: datetime
-    near: bool
     ledgers: bool
 
 
@@ -81,9 +80,18 @@ class Vicinity:
         holders = self._used.setdefault(policy_number, {}).setdefault(key, {})
         holders[claim_id] = holders.get(claim_id, Fraction(0)) + amount
 
-    def around(self, policy_number: str, claim_id: ClaimId, is_stored: bool) -> Around:
-        """What stands around one claim of the policy."""
+    @property
+    def policies(self) -> Collection[str]:
+        """The numbers of the policies that were read."""
+        return self._counts.keys()
+
+    def around(
+        self, policy_number: str, claim_id: ClaimId, is_stored: bool, loss_at: datetime | None = None
+    ) -> Around:
+        """What stands around one claim of the policy, whose loss was then: the same, whatever else is in the batch."""
         near = [one for one in self._near.get(policy_number, {}).values() if one.claim_id != claim_id]
+        if loss_at is not None:
+            near = nearest(near, loss_at)
         used = {
             key: sum((amount for holder, amount in holders.items() if holder != claim_id), Fraction(0))
             for key, holders in self._used.get(policy_number, {}).items()
@@ -113,6 +121,13 @@ class Within:
     vicinity: Vicinity
     policy_number: str
     is_stored: bool
+    loss_at: datetime | None = None
+
+
+def nearest(claims: Iterable[Neighbour], loss_at: datetime) -> list[Neighbour]:
+    """Of these claims the nearest ones to a loss, as far and as many as are looked at."""
+    near = [one for one in claims if abs(one.loss_at - loss_at) <= NEAR_DAYS]
+    return sorted(near, key=lambda one: (abs(one.loss_at - loss_at), one.claim_id))[:NEAR_MAX]
 
 
 def shares_ledgers(policy: PolicySnapshot) -> bool:

@@ -11,16 +11,14 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    CostType,
-    DecisionKind,
     DuplicateLinked,
     PolicyAwaited,
     PolicyWaitReason,
     ReferralReason,
-    ReserveLine,
     ReserveReason,
     ReserveSet,
 )
+from schemas.decision import CostType, DecisionKind, ReserveLine
 from schemas.event import Event
 from schemas.ids import ClaimId, claim_reference, event_id
 from schemas.intake import ClaimReported

@@ -23,22 +23,21 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    Decision,
     DocumentsRequested,
     DuplicateLinked,
-    LedgerUse,
     PolicyAwaited,
     PolicyWaitReason,
     ReferralReason,
     RequestedDocument,
 )
+from schemas.conditions import Facts
+from schemas.decision import Decision, LedgerUse
 from schemas.event import Event
 from schemas.ids import ClaimId, EventId, PaymentId, claim_reference
 from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived, OtherPolicy, Place, ReportedLine
 from schemas.money import Money
 from schemas.payment import PaymentConfirmed, PaymentRejected
 from schemas.policy import PolicySnapshot
-from schemas.terms import Facts
 from services.assessment.domain.around import ALONE, Around, Neighbour, Within, place_key
 from services.assessment.domain.duplicates import asked_total
 
@@ -210,9 +209,18 @@ def _fold_aside(state: ClaimState, event: Event) -> ClaimState:
         case ClaimWithdrawn():
             return replace(state, withdrawn=True)
         case PaymentRejected():
-            # Money that will not be paid is free for others again; another approval takes it anew.
-            return replace(state, uses=tuple(one for one in state.uses if one.borne))
+            return _failed(state)
     return state
+
+
+def _failed(state: ClaimState) -> ClaimState:
+    """Money that will not be paid is free for others again; another approval takes it anew.
+
+    Where a part is paid, or was approved to be paid before, nobody can say here which part failed: all stays taken.
+    """
+    if state.status is Status.closed or state.advances or state.paid:
+        return state
+    return replace(state, uses=tuple(one for one in state.uses if one.borne))
 
 
 def _decided(state: ClaimState, status: Status, decision: Decision) -> ClaimState:
@@ -269,5 +277,5 @@ def neighbour_of(state: ClaimState) -> Neighbour | None:
         peril=report.peril,
         place=place_key(report.place),
         asked=asked_total(report.lines, report.currency),
-        open_or_paid=state.outcome not in _NOT_IN_PLAY and not state.withdrawn,
+        open_or_paid=state.outcome not in _NOT_IN_PLAY,
     )

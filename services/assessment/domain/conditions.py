@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from schemas.terms import Condition
+from schemas.conditions import Condition
 from services.assessment.domain.facts import FactBook, FactError, Value, instant_of, ordered
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from schemas.assessment import DecisionLine, Step
+from schemas.decision import DecisionLine, Step
 from schemas.intake import ReportedLine
 from schemas.money import Money, exact_text
 from services.assessment.domain.conditions import hold

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from schemas.assessment import Rule
+from schemas.decision import Rule
 from services.assessment.domain.decision_cells import Atoms, Cell, Fact, Input, Kind, Value
 
 

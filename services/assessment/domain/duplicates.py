@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from schemas.assessment import Rule
+from schemas.decision import Rule
 from schemas.intake import ReportedLine
 from schemas.money import Money, exact_text
 from services.assessment.domain.around import Neighbour

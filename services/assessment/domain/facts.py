@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
 
-from schemas.terms import DeclaredFact, FactKind, FactValue
+from schemas.conditions import DeclaredFact, FactKind, FactValue
 
 Value = FactValue | Fraction | datetime
 """As reported, or, for what the system itself knows, an exact number or an instant."""

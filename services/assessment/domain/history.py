@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, permutations
 
-from schemas.assessment import DecisionKind
+from schemas.decision import DecisionKind
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
 from services.assessment.domain.adjudicate import NOTHING_USED, Adjudication, Used, adjudicate

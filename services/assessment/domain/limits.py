@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.assessment import CoverageResult, Decision
+from schemas.decision import CoverageResult, Decision
 from schemas.money import Money, exact_amount
 from schemas.policy import PolicySnapshot
 from schemas.terms import Coverage

@@ -13,16 +13,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from schemas.assessment import (
-    CostType,
-    Decision,
-    DecisionKind,
-    DecisionLine,
-    LedgerUse,
-    ReferralReason,
-    ReserveLine,
-    Rule,
-)
+from schemas.assessment import ReferralReason
+from schemas.decision import CostType, Decision, DecisionKind, DecisionLine, LedgerUse, ReserveLine, Rule
 from schemas.ids import DecisionId
 from schemas.intake import ReportedLine
 from schemas.model import canonical_json

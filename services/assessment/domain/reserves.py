@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from schemas.assessment import CostType, ReserveLine, Rule
+from schemas.decision import CostType, ReserveLine, Rule
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
 from services.assessment.domain.claim import Report

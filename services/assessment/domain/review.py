@@ -18,13 +18,10 @@ from schemas.assessment import (
     ClaimOutcome,
     ClaimPartlyApproved,
     ClaimReferred,
-    Decision,
-    DecisionKind,
     DocumentsRequested,
-    LedgerUse,
-    Override,
     ReferralReason,
 )
+from schemas.decision import Decision, DecisionKind, LedgerUse, Override
 from schemas.event import Event
 from schemas.ids import DecisionId
 from schemas.money import Money, exact_amount

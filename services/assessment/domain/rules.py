@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.assessment import Rule
+from schemas.decision import Rule
 from schemas.money import Money
 from services.assessment.domain.policies import PolicyMissing
 

@@ -15,11 +15,12 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.assessment import DecisionKind, FraudFlag, ReferralReason, Rule
+from schemas.assessment import FraudFlag, ReferralReason
+from schemas.conditions import FactValue
+from schemas.decision import DecisionKind, Rule
 from schemas.model import canonical_json
 from schemas.money import Money, exact_text
 from schemas.policy import PolicySnapshot
-from schemas.terms import FactValue
 from services.assessment.domain.adjudicate import Adjudication, in_order
 from services.assessment.domain.around import Around, Neighbour
 from services.assessment.domain.claim import Report

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from schemas.terms import Condition, Coverage, DeductibleKind, DeductiblePer, Operation
+from schemas.conditions import Condition
+from schemas.terms import Coverage, DeductibleKind, DeductiblePer, Operation
 from services.assessment.domain.operations import adding, capping, cover, taking, worth
 from services.assessment.domain.position import Applied, Position, Terms
 

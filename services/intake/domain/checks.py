@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from schemas.conditions import Facts
 from schemas.intake import ReportedLine
 from schemas.money import Money
 from schemas.party import Party
-from schemas.terms import Facts
 from services.intake.domain.report import DraftClaim, Level, SubmitClaim
 
 FUTURE_TOLERANCE = timedelta(minutes=10)

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from schemas.conditions import Facts
 from schemas.intake import LINES_MAX, OtherPolicy, Place, ReportedLine
 from schemas.model import Code, Instant, Language, Model, PolicyNumber, Zone
 from schemas.money import Currency
 from schemas.party import Party
-from schemas.terms import Facts
 
 KEY_PATTERN = r"^[!-~]{1,200}$"
 """An idempotency key: 1 to 200 visible ASCII characters."""

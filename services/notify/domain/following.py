@@ -18,9 +18,9 @@ from schemas.assessment import (
     ClaimDenied,
     ClaimPartlyApproved,
     ClaimReferred,
-    Decision,
     ReferralReason,
 )
+from schemas.decision import Decision
 from schemas.event import Event
 from schemas.ids import ClaimId, EventId
 from schemas.intake import ClaimReported

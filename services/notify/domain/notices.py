@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID, uuid5
 
-from schemas.assessment import DecisionLine
+from schemas.decision import DecisionLine
 from schemas.ids import ClaimId, DecisionId, EventId, PaymentId
 from schemas.model import Code, Instant, Language, Model, Zone
 from schemas.money import Money

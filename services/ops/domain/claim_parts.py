@@ -14,22 +14,16 @@ from schemas.assessment import (
     ClaimDenied,
     ClaimPartlyApproved,
     ClaimSegmented,
-    CostType,
-    CoverageResult,
-    Decision,
-    DecisionKind,
     DocumentsRequested,
     DuplicateLinked,
-    Override,
-    Person,
-    ReserveLine,
     ReserveSet,
 )
+from schemas.conditions import Rate
+from schemas.decision import CostType, CoverageResult, Decision, DecisionKind, Override, Person, ReserveLine
 from schemas.ids import ClaimId, DecisionId, DocumentId
 from schemas.intake import DocumentsReceived
 from schemas.model import Code, Instant, Model
 from schemas.money import Money
-from schemas.terms import Rate
 
 DUPLICATES_MAX = 50
 REQUESTS_MAX = 20

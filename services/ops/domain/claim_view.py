@@ -26,13 +26,13 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    Decision,
     DocumentsRequested,
     DuplicateLinked,
     PolicyAwaited,
     ReferralReason,
     ReserveSet,
 )
+from schemas.decision import Decision
 from schemas.event import Event
 from schemas.ids import ClaimId, DecisionId, EventId, claim_reference
 from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.assessment import Person
+from schemas.decision import Person
 from schemas.model import Code
 from schemas.money import NonNegativeMoney
 

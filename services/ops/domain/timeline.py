@@ -21,13 +21,12 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    Decision,
     DocumentsRequested,
     DuplicateLinked,
-    Person,
     PolicyAwaited,
     ReserveSet,
 )
+from schemas.decision import Decision, Person
 from schemas.event import Event
 from schemas.ids import ClaimId
 from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived

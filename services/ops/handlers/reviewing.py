@@ -18,7 +18,8 @@ from messaging import crash_points
 from messaging.ports import Clock, PublishFailed, Store, Tx
 from messaging.publishing import Publisher, Recorder
 from messaging.stage import Input, Recorded, Stage
-from schemas.assessment import Person, RequestedDocument
+from schemas.assessment import RequestedDocument
+from schemas.decision import Person
 from schemas.ids import ClaimId, EventId, ReviewId, event_id
 from schemas.model import ClauseId, Code, Instant, LongText, canonical_json
 from schemas.money import PositiveMoney

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.assessment import CoverageResult, Override
+from schemas.decision import CoverageResult, Override
 from schemas.ids import ClaimId, DecisionId, DocumentId
 from schemas.model import Instant
 from schemas.money import Money

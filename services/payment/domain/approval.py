@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from schemas.assessment import Decision, ReserveLine
+from schemas.decision import Decision, ReserveLine
 from schemas.ids import LedgerTransferId, PaymentId
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing, Outcome, Work

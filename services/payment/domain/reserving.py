@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from schemas.assessment import CostType, ReserveLine
+from schemas.decision import CostType, ReserveLine
 from schemas.ids import LedgerTransferId
 from schemas.money import Money
 from services.payment.domain.files import ClaimFile, Place

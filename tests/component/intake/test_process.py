@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -98,12 +102,58 @@ async def test_papers_withdrawals_and_drafts_survive_a_restart_of_the_real_servi
     assert file.read_bytes() == b"%PDF-1.7"
 
 
+@asynccontextmanager
+async def running(environment: dict[str, str]) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The service as a process of its own: its address, and the process, which is ended at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.intake", cwd=ROOT, env=cleaned() | environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        yield line.decode().split()[-1], process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+@pytest.mark.database
+@pytest.mark.broker
+@pytest.mark.parametrize("point", ["paper.stored", "answer.committed", "publish.acked"])
+async def test_a_service_killed_while_it_takes_a_paper_tells_it_once_after_the_retry(
+    environment: dict[str, str], tmp_path: Path, point: str
+) -> None:
+    named = environment | {"CLAIMFLOW_INTAKE_PAPERS": str(tmp_path / "papers")}
+    pdf = {"Content-Type": "application/pdf", "Idempotency-Key": "paper-1"}
+    async with running(named) as (address, _), httpx2.AsyncClient(base_url=address, timeout=30) as client:
+        claim = (await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)).json()["claim_id"]
+    path = f"/v1/claims/{claim}/documents?kind=photo"
+
+    async with running(named | {"CLAIMFLOW_CRASH_AT": point}) as (address, process):
+        async with httpx2.AsyncClient(base_url=address, timeout=30) as client:
+            with pytest.raises(httpx2.TransportError):
+                await client.post(path, content=b"%PDF-1.7", headers=pdf)
+        assert await asyncio.wait_for(process.wait(), 30) == -signal.SIGKILL
+    async with running(named) as (address, _), httpx2.AsyncClient(base_url=address, timeout=30) as client:
+        taken = await client.post(path, content=b"%PDF-1.7", headers=pdf)
+        listed = await client.get(path.partition("?")[0])
+
+    assert taken.status_code == 202, taken.text
+    assert listed.json()["documents"] == [taken.json()]
+    assert [file.read_bytes() for file in (tmp_path / "papers").rglob("*") if file.is_file()] == [b"%PDF-1.7"]
+
+
+def cleaned() -> dict[str, str]:
+    """This environment without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
+
+
 def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
     return subprocess.run(
         [sys.executable, "-m", "services.intake"],
         cwd=ROOT,
-        env=kept | environment,
+        env=cleaned() | environment,
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from schemas.assessment import DecisionKind
+from schemas.decision import DecisionKind
 from schemas.envelope import Envelope
 from schemas.ops import Verdict
 from services.ops.domain.people import Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.assessment import CoverageResult, DecisionKind, Override
+from schemas.decision import CoverageResult, DecisionKind, Override
 from schemas.ids import DecisionId, claim_reference
 from schemas.payment import HoldReason, PaymentHeld
 from tests.builders.events import (

@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 
 from privacy.wiring import memory_sealer_with_ring
-from schemas.assessment import ClaimDenied, ClaimOutcome, Override, ReserveLine
+from schemas.assessment import ClaimDenied, ClaimOutcome
+from schemas.decision import Override, ReserveLine
 from schemas.ids import end_to_end_id
 from schemas.money import Money
 from schemas.party import Account

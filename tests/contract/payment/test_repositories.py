@@ -16,7 +16,7 @@ from hosting.migrate import downgrade, migrate, upgrade
 from messaging.ports import Store
 from messaging.stores.store_memory import MemoryStore
 from messaging.stores.store_sql import SqlStore
-from schemas.assessment import CostType, ReserveLine
+from schemas.decision import CostType, ReserveLine
 from schemas.ids import ClaimId, LedgerTransferId
 from schemas.money import Money
 from schemas.payment import HoldReason, PaymentKind

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.figures import LANGUAGES
-from schemas.assessment import DecisionKind
+from schemas.conditions import FactKind
+from schemas.decision import DecisionKind
 from schemas.money import Money
-from schemas.terms import FactKind
 from services.assessment.adapters.adjudication_document import Case, read_case
 from services.assessment.adapters.adjudication_schema import document_schema
 from services.assessment.adapters.policy_terms import load_terms

@@ -12,11 +12,11 @@ from schemas.assessment import (
     ClaimReferred,
     ClaimRegistered,
     ClaimSegmented,
-    DecisionKind,
     PolicyAwaited,
     PolicyWaitReason,
     ReferralReason,
 )
+from schemas.decision import DecisionKind
 from schemas.ids import event_id
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing, RetryLater

@@ -6,21 +6,19 @@ from typing import Any
 
 import pytest
 
-from schemas.assessment import DecisionKind
+from schemas.conditions import Condition, DeclaredFact, FactKind
+from schemas.decision import DecisionKind
 from schemas.intake import OtherPolicy, ReportedLine
 from schemas.policy import PolicySnapshot
 from schemas.terms import (
     CoinsuranceClause,
-    Condition,
     ContributionMethod,
     Coverage,
-    DeclaredFact,
     Deductible,
     DeductibleKind,
     DeductiblePer,
     Extension,
     ExtensionCap,
-    FactKind,
     InsuredItem,
     Operation,
     Sublimit,

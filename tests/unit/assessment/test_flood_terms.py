@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.assessment import DecisionKind
+from schemas.decision import DecisionKind
 from schemas.intake import ReportedLine
 from schemas.terms import Coverage, Deductible
 from services.assessment.adapters.policy_terms import filled

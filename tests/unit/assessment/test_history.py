@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.assessment import DecisionKind
+from schemas.decision import DecisionKind
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
 from schemas.terms import Aggregate, Operation

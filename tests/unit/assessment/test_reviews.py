@@ -16,10 +16,10 @@ from schemas.assessment import (
     ClaimOutcome,
     ClaimPartlyApproved,
     ClaimReferred,
-    DecisionKind,
     PolicyAwaited,
     ReferralReason,
 )
+from schemas.decision import DecisionKind
 from schemas.ids import EventId, PaymentId
 from schemas.money import Money
 from schemas.ops import Verdict

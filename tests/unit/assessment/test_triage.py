@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from local.replay.nfip import claim_of, policy_of, read_rows
-from schemas.assessment import ClaimSegmented, DecisionKind, ReferralReason
+from schemas.assessment import ClaimSegmented, ReferralReason
+from schemas.decision import DecisionKind
 from schemas.intake import Place, ReportedLine
 from schemas.money import Money
 from schemas.policy import PolicySnapshot

@@ -15,7 +15,7 @@ from explain.figures import LANGUAGES, Figures
 from explain.filling import TextError
 from explain.texts import words, working
 from explain.working import Working
-from schemas.assessment import DecisionLine, Step
+from schemas.decision import DecisionLine, Step
 from schemas.money import Money, exact_text
 from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.domain.operations import capping, cover, taking, worth

@@ -13,14 +13,10 @@ from schemas.assessment import (
     ClaimDenied,
     ClaimOutcome,
     ClaimPartlyApproved,
-    CoverageResult,
-    DecisionKind,
-    Override,
     PolicyAwaited,
     PolicyWaitReason,
-    Refusal,
-    ReserveLine,
 )
+from schemas.decision import CoverageResult, DecisionKind, Override, Refusal, ReserveLine
 from schemas.event import Event, registered_types
 from schemas.ids import DecisionId, EventId, PaymentId
 from schemas.notify import NoticeChannel, NoticeFailed, NoticeFailure, NoticeKind, NoticeSent

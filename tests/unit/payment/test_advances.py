@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.assessment import CostType, Decision, DecisionLine, Override, ReserveLine
+from schemas.decision import CostType, Decision, DecisionLine, Override, ReserveLine
 from schemas.ids import DecisionId
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing, Outcome

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.assessment import CostType, Decision, DecisionLine, Override, ReserveLine
+from schemas.decision import CostType, Decision, DecisionLine, Override, ReserveLine
 from schemas.ids import PaymentId, end_to_end_id
 from schemas.money import Money
 from schemas.outcomes import Emit, Nothing

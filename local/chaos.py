@@ -20,7 +20,7 @@ from uuid import uuid4
 from hosting.exits import CannotStartError, Exit
 from local.child import answers
 from local.kafka_probe import answers_metadata
-from local.replay.carrying import Bars, following, journal_folder, until_quiet, until_settled, verify
+from local.replay.carrying import STUCK_SECONDS, Bars, following, journal_folder, until_quiet, until_settled, verify
 from local.replay.evidence import claim_topics
 from local.replay.following import Follower
 from local.replay.invariants import Verdict
@@ -136,7 +136,7 @@ async def storm(running: Running, rows: Sequence[Row], plan: Plan, bars: Bars, s
     found.repeated_requests = sender.sent.repeats
     found.restarts = {name: count - before[name] for name, count in _restarts(running).items()}
     found.seconds = time.monotonic() - begun
-    found.verdict = await verify(running)
+    found.verdict = await verify(running, STUCK_SECONDS)
     return found
 
 

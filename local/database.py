@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from local import ports, processes
+from local.embedded import STOP_SECONDS_MAX, EmbeddedServer
 from local.errors import LocalError
 
 SUPERUSER = "postgres"
 START_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 30.0
 CONNECTIONS_MAX = 200
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
@@ -66,40 +66,19 @@ class PostgresServer:
         return result.stdout
 
 
-class EmbeddedDatabase(PostgresServer):
-    """One server over one folder; `kill` and a later `start` are what the chaos tests use."""
+class EmbeddedDatabase(EmbeddedServer[PostgresServer], PostgresServer):
+    """One server over one folder. A stop cuts connections; everything committed is on disk."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        super().__init__(ports.LOOPBACK, 0, SUPERUSER, "")
-        self.folder = folder.absolute()
-        self.data = self.folder / "data"
-        self.log = self.folder / "database.log"
+        EmbeddedServer.__init__(self, "database", folder, signal.SIGINT)
+        PostgresServer.__init__(self, ports.LOOPBACK, 0, SUPERUSER, "")
         self._wanted_port = port
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the postmaster while it runs."""
-        return self._process.pid if self.running and self._process else None
-
-    @property
-    def running(self) -> bool:
-        """Whether the postmaster is there."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code of the last postmaster; None while it runs or before the first start."""
-        return self._process.poll() if self._process else None
 
     def start(self) -> PostgresServer:
         """Start it and wait until it takes connections; nothing happens when it runs already."""
         if self.running:
             return self
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise LocalError(f"the database's folder {self.folder} cannot be made: {problem.strerror}") from None
+        self._make(self.folder)
         self._password = self._kept_password()
         self._initialise_once()
         self._clear_stale_lock()
@@ -109,29 +88,6 @@ class EmbeddedDatabase(PostgresServer):
             # After a kill the old backends let go of the shared memory only when they notice, moments later.
             time.sleep(0.1)
         return self
-
-    def stop(self) -> None:
-        """Stop it cleanly: connections are cut, everything committed is on disk."""
-        if self._process is not None:
-            processes.end(self._process, signal.SIGINT, STOP_SECONDS_MAX)
-
-    def kill(self) -> None:
-        """SIGKILL the postmaster, as a crash would; `start` recovers on the same port."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> PostgresServer:
-        """Stop cleanly and start again on the same port."""
-        self.stop()
-        return self.start()
-
-    def __enter__(self) -> EmbeddedDatabase:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _kept_password(self) -> str:
         file = self.folder / "password"
@@ -191,10 +147,7 @@ class EmbeddedDatabase(PostgresServer):
             if self._process.poll() is not None:
                 if "shared memory block" in processes.last_lines(self.log) and time.monotonic() < deadline:
                     return False
-                raise LocalError(
-                    f"the database ended with code {self.exit_code}: {processes.last_lines(self.log)}",
-                    f"its log is {self.log}",
-                )
+                raise self._ended()
             if time.monotonic() > deadline:
                 self.kill()
                 raise LocalError(f"the database did not start within {START_SECONDS_MAX:.0f} s", f"see {self.log}")

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from local.errors import LocalError
 from local.home import Home
 from messaging.kafka_client.settings import KafkaSettings
 
-SYSTEM_FILE, SECRETS_FILE = "system.json", "secrets.json"
+SYSTEM_FILE, SECRETS_FILE, MAIL_FILE = "system.json", "secrets.json", "mail-channel.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class Running:
     def kafka_settings(self, client_id: str) -> KafkaSettings:
         """How to reach the broker, with the credentials the services were given."""
         return KafkaSettings(self.kafka, **self._secrets["broker_login"], client_id=client_id)
+
+    @property
+    def mail_since(self) -> datetime | None:
+        """Since when mail has been on here without a break; None while it is off or sent from elsewhere."""
+        try:
+            return datetime.fromisoformat(json.loads((self.home.run / MAIL_FILE).read_text())["on_since"])
+        except FileNotFoundError:
+            return None
 
     @property
     def master_key_file(self) -> Path:
@@ -110,6 +119,15 @@ def require(home: Home) -> Running:
         state = "is not up" if running is None else f"is {running.state}"
         raise LocalError(f"claimflow {state} here", "start it with claimflow up --detach")
     return running
+
+
+def note_mail(home: Home, channel: str, now: datetime) -> None:
+    """Keep since when mail is on: an event that was told while it was off never owes a notice."""
+    file = home.run / MAIL_FILE
+    if channel != "on":
+        file.unlink(missing_ok=True)
+    elif not file.exists():
+        write_json(file, {"on_since": now.isoformat()})
 
 
 def write_json(file: Path, content: Mapping[str, Any], *, private: bool = False) -> None:

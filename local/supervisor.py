@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -47,6 +48,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._secrets: dict[str, object] = {}
+        self._mail = "unknown"
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
         """Bring everything up, say so once, keep it up until `stop` is set, take everything down."""
@@ -70,6 +72,9 @@ class Supervisor:
         launches = plan_launches(
             self._specs, planned, databases, self._shared(databases), self._environment, self._home
         )
+        self._mail = mail_channel(launches)
+        # Before notify can read anything: a notice that is not owed is not owed later either.
+        running.note_mail(self._home, self._mail, datetime.now(UTC))
         self._children = [Child(launch, self._home, self._say) for launch in launches]
         # Simulators first: a service may look for its neighbour when it starts.
         for kind in ("simulator", "service"):
@@ -200,7 +205,7 @@ class Supervisor:
             "settings": {
                 "engine": self._settings.engine,
                 "partitions": str(self._settings.partitions),
-                "mail": mail_channel(self._launches),
+                "mail": self._mail,
             },
         }
         running.write_json(self._home.run / running.SECRETS_FILE, self._secrets, private=True)

@@ -6,7 +6,6 @@ The control topic is read from its beginning by a tail (no group, no position), 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -30,7 +29,6 @@ class Control:
         self._stage, self._tables, self._store, self._clock = stage, tables, store, clock
         self.standing: PauseStage | ResumeStage | None = None
         self._commands: dict[UUID, Command] = {}
-        self.on_outcome: Callable[[], None] = lambda: None
 
     def paused(self) -> bool:
         order = self.standing
@@ -76,7 +74,6 @@ class Control:
                 if outcome != TAKEN:
                     async with self._store.begin() as tx:
                         await self._tables.settle_command(tx, command_id, outcome, "")
-                    self.on_outcome()
             del self._commands[command_id]
 
     async def _apply(self, command: Command, runner: StageRunner) -> str:

@@ -5,7 +5,7 @@ An engine gives batches of raw records and is told what is done; nothing of it l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, NoReturn, Protocol
@@ -121,9 +121,6 @@ class Leave(Protocol):
     """Ends the process at once; in production by os._exit(70), so that no shutdown path acknowledges anything."""
 
     def __call__(self, reason: str, error: BaseException | None = None) -> NoReturn: ...
-
-
-Facts = Mapping[str, Any]
 
 
 class ManagedProducer(Producer, Protocol):

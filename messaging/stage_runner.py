@@ -50,13 +50,15 @@ class StageRunner(ClaimQueues):
         self._next: dict[TopicPartition, int] = {}
         self._cautious: dict[TopicPartition, int] = {}
         self.records_done = 0
-        self.busy_since: float | None = None
-
-    def position(self, place: TopicPartition) -> int | None:
-        return self._next.get(place)
+        self._batch: Sequence[Record] = ()
 
     def positions(self) -> dict[TopicPartition, int]:
         return dict(self._next)
+
+    def undecided_ms(self, place: TopicPartition) -> int | None:
+        """When the record at the position was appended, if it is in the batch under way."""
+        here = (*place, self._next.get(place))
+        return next((record.timestamp_ms for record in self._batch if record[:3] == here), None)
 
     # ---- assignment
 
@@ -115,14 +117,12 @@ class StageRunner(ClaimQueues):
             if not fresh:
                 return
             crash_points.reach("batch.received")
-            self.busy_since = self._clock.now().timestamp()
-            try:
-                careful = [record for record in fresh if record.place in self._cautious]
-                await self._run([record for record in fresh if record.place not in self._cautious])
-                for record in careful:
-                    await self._run_carefully(record)
-            finally:
-                self.busy_since = None
+            self._batch = fresh
+            careful = [record for record in fresh if record.place in self._cautious]
+            await self._run([record for record in fresh if record.place not in self._cautious])
+            for record in careful:
+                await self._run_carefully(record)
+            self._batch = ()
             crash_points.reach("input.ack")
 
     def _fresh(self, records: Sequence[Record]) -> list[Record]:

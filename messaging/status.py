@@ -5,11 +5,13 @@ Compacted: the last word per thing holds, and a claim that is no longer parked i
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from messaging.control import Control
 from messaging.ports import Clock, Producer, Store, Tail
-from messaging.record import Outgoing
+from messaging.record import Outgoing, TopicPartition
 from messaging.rows import Block, ClaimRow
 from messaging.stage_runner import StageRunner
 from messaging.tables import Tables
@@ -28,11 +30,15 @@ from schemas.status import (
 from schemas.topics import status_topic
 
 PARKED_MAX = 2_000
+GROWTHS_MAX = 1_000
 WAIT_ALARM = timedelta(seconds=60)
 
 
 class Status:
-    """One process's reports. `backlog` and `progressed_at` are what health is judged by."""
+    """One process's reports. `backlog` and `progressed_at` are what health is judged by.
+
+    `growths`: per partition, at which ends the log was seen and when first; None for what was there before.
+    """
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Status:
         self._outcomes_since = clock.now() - timedelta(days=1)
         self._waiting_since: dict[ClaimId, datetime] = {}
         self._done = -1
+        self.growths: dict[TopicPartition, deque[tuple[int, datetime | None]]] = {}
         self.backlog = 0
         self.progressed_at = clock.now()
 
@@ -84,7 +91,9 @@ class Status:
         stage = self._runner.stage.name
         positions = self._runner.positions()
         ends = await self._control.tail.ends(list(positions)) if positions else {}
-        self.backlog = sum(max(0, ends.get(place, offset) - offset) for place, offset in positions.items())
+        self._watch(positions, ends, now)
+        waiting = {place: max(0, ends.get(place, offset) - offset) for place, offset in positions.items()}
+        self.backlog = sum(waiting.values())
         if self.backlog == 0 or self._runner.records_done != self._done or self._control.paused():
             self._done, self.progressed_at = self._runner.records_done, now
         # Coarse on purpose: what has not moved is said again every ten seconds only.
@@ -96,7 +105,8 @@ class Status:
                 partition=place.partition,
                 next_offset=offset,
                 end_offset=ends.get(place),
-                backlog=max(0, ends.get(place, offset) - offset),
+                backlog=waiting[place],
+                oldest_waiting_at=self._oldest(place) if waiting[place] else None,
                 instance=self._instance,
                 at=at,
             )
@@ -130,6 +140,26 @@ class Status:
                 )
             )
         return records
+
+    def _watch(
+        self, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int], now: datetime
+    ) -> None:
+        """Notes where the log has grown, and forgets what has been taken."""
+        if ends:
+            self.growths = {place: self.growths.get(place) or deque([(end, None)]) for place, end in ends.items()}
+        for place, end in ends.items():
+            grown = self.growths[place]
+            if end > grown[-1][0]:
+                grown.append((end, now))
+            while len(grown) > 1 and grown[0][0] <= positions[place]:
+                grown.popleft()
+            if len(grown) > GROWTHS_MAX:
+                del grown[-2]
+
+    def _oldest(self, place: TopicPartition) -> datetime | None:
+        """Since when it waits, without reading: of the batch in hand, else when it was first seen to be there."""
+        in_hand = self._runner.undecided_ms(place)
+        return self.growths[place][0][1] if in_hand is None else datetime.fromtimestamp(in_hand / 1000, UTC)
 
     async def _parked(self, row: ClaimRow, waiting: int, now: datetime) -> ParkedClaim | None:
         block = row.blocked

@@ -16,7 +16,11 @@ TopicName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$", max_length=249)
 
 
 class PartitionStatus(Model):
-    """How far a stage is in one partition. `oldest_waiting_at`: append time of the oldest record not yet taken."""
+    """How far a stage is in one partition.
+
+    `oldest_waiting_at`: append time of the oldest record not yet taken, a report (2 s) late at most where it has not
+    been read yet; absent where nothing waits, and where it is unknown because it waited before this process began.
+    """
 
     kind: Annotated[Literal["partition"], Privacy.internal] = "partition"
     stage: Annotated[StageName, Privacy.internal]

@@ -19,6 +19,7 @@ from schemas.topics import TopicSpec, registry
 if TYPE_CHECKING:
     from local.database import PostgresServer
     from local.providers import Broker
+    from messaging.kafka_client.admin import TopicState
 
 PARTITIONS = 4
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,12 +88,16 @@ def topics(kafka: str, _topics_once: tuple[TopicSpec, ...]) -> tuple[TopicSpec, 
 def fresh_kafka(kafka: str) -> str:
     """The broker's address with every topic of the registry empty: deleted and made anew (about half a second)."""
     specs = registry(PARTITIONS)
-    for _ in range(20):
-        _delete(kafka, specs)
+    old: set[str] = set()
+    for _ in range(40):
+        old |= _delete(kafka, specs)
         _apply(kafka, specs)
-        if not _records(kafka, specs):
+        # A broker that has just come back may still tell of topics that are deleted, or not yet of those there are.
+        found = _topics(kafka, specs)
+        is_new = len(found) == len(specs) and not old & {state.topic_id for state in found}
+        if is_new and not any(state.records for state in found):
             return kafka
-    raise AssertionError("the broker keeps records of topics that were deleted")
+    raise AssertionError("the broker keeps telling of topics that were deleted")
 
 
 def _apply(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
@@ -102,20 +107,21 @@ def _apply(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
     TopicAdmin(KafkaSettings(bootstrap)).apply(specs)
 
 
-def _records(bootstrap: str, specs: Sequence[TopicSpec]) -> int:
-    """What stands in these topics. A broker that was just started may not have known all of them when asked."""
+def _topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[TopicState]:
     from messaging.kafka_client.admin import TopicAdmin
     from messaging.kafka_client.settings import KafkaSettings
 
-    return sum(state.records for state in TopicAdmin(KafkaSettings(bootstrap)).describe([spec.name for spec in specs]))
+    return TopicAdmin(KafkaSettings(bootstrap)).describe([spec.name for spec in specs])
 
 
-def _delete(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
+def _delete(bootstrap: str, specs: Sequence[TopicSpec]) -> set[str]:
+    """Deletes what there is of these topics; the ids they had."""
     from messaging.kafka_client.reading import admin_client, described
     from messaging.kafka_client.settings import KafkaSettings
 
     names = [spec.name for spec in specs]
     with admin_client(KafkaSettings(bootstrap)) as client:
-        present = list(described(client, names))
+        present = described(client, names)
         if present:
-            client.delete_topics(present)
+            client.delete_topics(list(present))
+        return {str(topic["topic_id"]) for topic in present.values()}

@@ -83,18 +83,27 @@ async def carry(running: Running, wish: Wish, bars: Bars) -> Run:
         cpu_seconds=spent,
         engine=running.settings["engine"],
         mail=running.settings["mail"],
-        verdict=await verify(running),
+        verdict=await verify(running, STUCK_SECONDS),
     )
 
 
-async def verify(running: Running) -> Verdict:
-    """Judges I1 to I5 over everything this installation has ever done."""
-    return audit(await gather(running))
+async def verify(running: Running, patience: float = 0.0) -> Verdict:
+    """Judges I1 to I5 over everything this installation has ever done.
+
+    `patience`: for how many seconds it is judged again while nothing is wrong but that notices are still to come.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    verdict = audit(await gather(running))
+    while verdict.may_come_right and loop.time() < deadline:
+        await asyncio.sleep(QUIET_SECONDS)
+        verdict = audit(await gather(running))
+    return verdict
 
 
 async def gather(running: Running) -> Evidence:
     """Everything from outside the services; the log to the ends there are now."""
-    evidence = Evidence(acknowledged=dict(read_acknowledged(journal_folder(running))))
+    evidence = Evidence(acknowledged=dict(read_acknowledged(journal_folder(running))), mail_since=running.mail_since)
     kafka = running.kafka_settings("verify")
     async for record in read_log(KafkaTail(claim_topics(), kafka)):
         take_event(evidence, record)

@@ -82,7 +82,10 @@ class Delivered(NamedTuple):
 
 @dataclass(slots=True)
 class Evidence:
-    """Everything the invariants are judged by. `unreadable` names records no reader can understand."""
+    """Everything the invariants are judged by. `unreadable` names records no reader can understand.
+
+    `mail_since`: events told since then owe their notices by mail; None where mail is off or nobody knows.
+    """
 
     acknowledged: dict[str, datetime] = field(default_factory=dict)
     events: list[Seen] = field(default_factory=list)
@@ -92,6 +95,7 @@ class Evidence:
     postings: list[Posting] = field(default_factory=list)
     bank: list[Executed] = field(default_factory=list)
     mails: list[Delivered] = field(default_factory=list)
+    mail_since: datetime | None = None
 
 
 def claim_topics() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Creates and compares the topics of the registry, and looks into the log: over kafka-python, for commands and threads.
+"""Creates and compares the topics of the registry, and says how far groups are. For commands and threads.
 
-All of it blocks. A change that would move claims to other partitions is refused, never made.
+Over kafka-python: all of it blocks. A change that would move claims to other partitions is refused, never made.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kafka import KafkaConsumer
-from kafka import TopicPartition as AdminPlace
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
 
 from messaging.kafka_client.reading import ask, described, log_ends
 from messaging.kafka_client.settings import KafkaSettings
-from messaging.record import Record, TopicPartition
+from messaging.record import TopicPartition
 from schemas.topics import TopicSpec
-
-PEEK_SECONDS = 10.0
 
 ChangeKind = Literal["create", "configure", "refused"]
 
@@ -121,33 +117,6 @@ class TopicAdmin:
         ends, committed = ask(self._settings, look)
         offsets = {TopicPartition(place.topic, place.partition): held.offset for place, held in committed.items()}
         return [Lag(place, offsets.get(place), ends[place][1]) for place in sorted(ends)]
-
-    def peek(self, place: TopicPartition, offset: int) -> Record:
-        """The one record at this offset, undecoded."""
-
-        def look(client: Any) -> tuple[int, int]:
-            if place.topic not in described(client, [place.topic]):
-                raise AdminError(f"no topic {place.topic}")
-            return log_ends(client, [place])[place]
-
-        first, end = ask(self._settings, look)
-        if not first <= offset < end:
-            raise AdminError(f"{place.topic}-{place.partition} holds the offsets from {first} to {end - 1}")
-        consumer = KafkaConsumer(
-            **self._settings.client(),
-            enable_auto_commit=False,
-            max_poll_records=1,
-            consumer_timeout_ms=int(PEEK_SECONDS * 1000),
-        )
-        try:
-            consumer.assign([AdminPlace(*place)])
-            consumer.seek(AdminPlace(*place), offset)
-            raw = next(iter(consumer), None)
-        finally:
-            consumer.close(autocommit=False)
-        if raw is None or raw.offset != offset:
-            raise AdminError(f"{place.topic}-{place.partition} has no record at offset {offset} any more")
-        return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
     def _plan(self, client: Any, registry: Sequence[TopicSpec]) -> list[Change]:
         found = described(client, [spec.name for spec in registry])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,32 @@ def tracked_files() -> tuple[Path, ...]:
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
     return tuple(ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file())
+
+
+_NO_CODE = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+)
+
+
+def code_lines(file: Path) -> int:
+    """Lines that hold code: no blank lines, comments, docstrings."""
+    with file.open("rb") as source:
+        held = {
+            line
+            for token in tokenize.tokenize(source.readline)
+            if token.type not in _NO_CODE and token.type != tokenize.ENCODING
+            for line in range(token.start[0], token.end[0] + 1)
+        }
+    return len(held - set(_docstring_lines(file)))
+
+
+def _docstring_lines(file: Path) -> Iterator[int]:
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                yield from range(first.lineno, (first.end_lineno or first.lineno) + 1)

@@ -6,12 +6,15 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.sources import ROOT, functions, place, product_files, tree
+from tests.architecture.sources import ROOT, code_lines, functions, place, product_files, tree
 
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 400
 # Longer modules, each with the reason why splitting it would read worse.
 LONGER_MODULES: dict[str, str] = {}
+
+# Lines of code by room; docs/decisions/0017.
+RUNNER_CODE_LINES_MAX = {"messaging": 2000, "messaging/kafka_client": 1000, "messaging/stores": 1000}
 
 # Clock, ids and randomness are passed in. These make them: the places where a process is put together, the simulators
 # (which stand for other people's systems) and what runs the machine.
@@ -55,6 +58,15 @@ def test_modules_stay_small() -> None:
     ]
 
     assert not long, f"split by subject, at most {MODULE_LINES_MAX} lines: {long}"
+
+
+def test_the_runner_can_be_read_in_an_afternoon() -> None:
+    size = {
+        room: sum(code_lines(file) for file in sorted((ROOT / room).glob("*.py"))) for room in RUNNER_CODE_LINES_MAX
+    }
+
+    over = {room: lines for room, lines in size.items() if not 0 < lines <= RUNNER_CODE_LINES_MAX[room]}
+    assert not over, f"take something out of the runner, see docs/decisions/0017: {over}"
 
 
 def test_modules_open_with_what_they_are_for() -> None:

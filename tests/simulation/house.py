@@ -177,3 +177,16 @@ class House:
         life = await self.live(name)
         swept = await life.publisher.sweep(life.runner.owned if life.runner else None)
         return swept + (await life.runner.resume_due() if life.runner else 0)
+
+    async def unpark(self, name: str) -> int:
+        """A person has the claims tried again that wait for one, since a record of theirs was there at several cuts."""
+        member, runner = self.members[name], (await self.live(name)).runner
+        if runner is None:
+            return 0
+        async with member.store.begin() as tx:
+            standing = await MemoryTables(name).standing_claims(tx, 1_000)
+        blocked = [(row.claim_id, row.blocked) for row, _ in standing if row.blocked is not None]
+        parked = [claim_id for claim_id, block in blocked if block.due_at is None and block.dead_letter_id is None]
+        for claim_id in parked:
+            await runner.unblock(claim_id)
+        return len(parked)

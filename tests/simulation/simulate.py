@@ -22,7 +22,7 @@ from services.intake.domain.telling import Receipt
 from services.ops.domain.claim_view import ClaimView
 from services.ops.domain.people import Role, Staff
 from services.ops.handlers.reviewing import NotAcknowledged, ReviewRefused, ReviewRequest
-from tests.builders.events import usd
+from tests.builders.events import REPORTED_AT, usd
 from tests.simulation.house import ENDS, House
 from tests.simulation.outside import Client, Faults, a_policy, clients
 
@@ -159,14 +159,14 @@ class Driver:
     # ---- the end
 
     async def _calm_down(self) -> None:
-        """Nothing breaks any more, clients get their answers, and everybody works until nothing moves."""
+        """Nothing breaks any more, clients get their answers, what is parked is tried again: until nothing moves."""
         for client in self.clients:
             await self._report(client)
         quiet = 0
         for _ in range(CALM_ROUNDS_MAX):
             moved = 0
             for name, member in self.house.members.items():
-                moved += await self.house.keep_house(name)
+                moved += await self.house.keep_house(name) + await self.house.unpark(name)
                 if member.stage.reads:
                     moved += await self.house.deliver(name)
                     moved += await self.house.dispatch(name)
@@ -179,7 +179,7 @@ class Driver:
 
     async def _history(self) -> History:
         house = self.house
-        evidence = Evidence()
+        evidence = Evidence(mail_since=REPORTED_AT)
         for client in self.clients:
             if client.acknowledged_at is not None:
                 submission = read_claim(client.raw(), CLIENT, client.key, house.clock.now(), ZONES)

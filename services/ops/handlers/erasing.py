@@ -43,7 +43,7 @@ class PersonDesk:
         return row.sealed.subject_id
 
     async def erase(self, subject_id: SubjectId, claim_id: ClaimId | None, staff: Staff, reason: str) -> Destroyed:
-        """Destroys the person's key for good. Cut short, the same order again completes it; each try is kept."""
+        """Destroys the person's key for good. The same order again completes one cut short; each is written down."""
         persons = self._needed()
         now = self._clock.now()
         row = AuditRow(self._new_id(), "erase", claim_id, subject_id, staff.id, reason, now)

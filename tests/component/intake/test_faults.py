@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 
 from messaging import crash_points
 from services.intake.handlers.reports import Limits
+from tests.builders.crashes import nth_time
 from tests.builders.intake import CommitUnknown, Life, World
 from tests.builders.reports import a_report, bulk_body
+from tests.builders.stages import Crash
 
 POINTS = (
     "parties.sealed",
@@ -27,31 +29,9 @@ POINTS = (
 )
 
 
-class Crash(BaseException):
-    """The process is gone."""
-
-
-@pytest.fixture(autouse=True)
-def _nothing_armed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
-
-
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def crash_at(point: str, passage: int = 1) -> None:
-    left = passage
-
-    def crash(_: str) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise Crash(point)
-
-    crash_points.arm(point, crash)
 
 
 async def lives_until_crash(world: World, request: Callable[[Life], Any], limits: Limits | None = None) -> Any:
@@ -65,7 +45,7 @@ async def lives_until_crash(world: World, request: Callable[[Life], Any], limits
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_after_a_crash_anywhere_the_retry_gives_one_claim(world: World, point: str) -> None:
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     cut = await lives_until_crash(world, lambda life: life.submit(a_report()))
     assert cut is None
 
@@ -81,7 +61,7 @@ async def test_after_a_crash_anywhere_the_retry_gives_one_claim(world: World, po
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_process_that_crashes_twice_at_one_place_still_tells_once(world: World, point: str) -> None:
     for _ in range(2):
-        crash_at(point)
+        crash_points.arm(point, nth_time(1))
         await lives_until_crash(world, lambda life: life.submit(a_report()))
         crash_points.disarm()
 
@@ -94,7 +74,7 @@ async def test_a_process_that_crashes_twice_at_one_place_still_tells_once(world:
 
 @pytest.mark.parametrize("point", POINTS[3:])
 async def test_what_was_recorded_is_published_without_a_retry(world: World, point: str) -> None:
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     await lives_until_crash(world, lambda life: life.submit(a_report()))
     crash_points.disarm()
 
@@ -109,7 +89,7 @@ async def test_what_was_recorded_is_published_without_a_retry(world: World, poin
 async def test_a_bulk_request_cut_in_its_middle_is_repeated_whole(world: World, point: str, passage: int) -> None:
     body = bulk_body([(f"key-{number}", a_report(number)) for number in range(1, 10)])
     thirds = Limits(group_rows=3, group_seconds=0)
-    crash_at(point, passage)
+    crash_points.arm(point, nth_time(passage))
     await lives_until_crash(world, lambda life: life.submit_bulk(body), thirds)
     crash_points.disarm()
 

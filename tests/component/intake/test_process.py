@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from hosting.settings import load_settings
-from privacy.master_key import create_master_key_file
 from services.intake.app import serve
 from services.intake.settings import IntakeSettings
 from tests.builders.reports import a_report, a_report_body, bulk_body
+from tests.builders.service_process import killed, refusal, running, service_environment
 
-ROOT = Path(__file__).parents[3]
-PARTITIONS = 4
 HEADERS = {"Content-Type": "application/json", "Idempotency-Key": "key-1"}
-
-
-@pytest.fixture
-def environment(topics: object, kafka: str, database_url: str, tmp_path: Path) -> dict[str, str]:
-    create_master_key_file(tmp_path / "master.key", os.urandom)
-    return {
-        "CLAIMFLOW_PROFILE": "test",
-        "CLAIMFLOW_KAFKA": kafka,
-        "CLAIMFLOW_PARTITIONS": str(PARTITIONS),
-        "CLAIMFLOW_INTAKE_DATABASE": database_url,
-        "CLAIMFLOW_KEYS_DATABASE": database_url,
-        "CLAIMFLOW_MASTER_KEY_FILE": str(tmp_path / "master.key"),
-        "CLAIMFLOW_INTAKE_PORT": "0",
-    }
 
 
 @pytest.mark.database
 @pytest.mark.broker
-async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(environment: dict[str, str]) -> None:
-    settings = load_settings(IntakeSettings, "intake", environment)
+async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(
+    topics: object, kafka: str, database_url: str, key_file: Path
+) -> None:
+    settings = load_settings(IntakeSettings, "intake", service_environment("intake", database_url, kafka, key_file))
     async with serve(settings) as address, httpx2.AsyncClient(base_url=address, timeout=30) as client:
         first = await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)
         ready = await client.get("/readyz")
@@ -70,9 +49,10 @@ async def test_a_key_keeps_its_answer_over_a_restart_of_the_real_service(environ
 @pytest.mark.database
 @pytest.mark.broker
 async def test_papers_withdrawals_and_drafts_survive_a_restart_of_the_real_service(
-    environment: dict[str, str], tmp_path: Path
+    topics: object, kafka: str, database_url: str, key_file: Path, tmp_path: Path
 ) -> None:
-    settings = load_settings(IntakeSettings, "intake", environment | {"CLAIMFLOW_INTAKE_PAPERS": str(tmp_path / "p")})
+    named = service_environment("intake", database_url, kafka, key_file, INTAKE_PAPERS=str(tmp_path / "p"))
+    settings = load_settings(IntakeSettings, "intake", named)
     pdf = {"Content-Type": "application/pdf", "Idempotency-Key": "paper-1"}
     draft = {name: value for name, value in a_report(3).items() if name != "channel"}
 
@@ -102,40 +82,23 @@ async def test_papers_withdrawals_and_drafts_survive_a_restart_of_the_real_servi
     assert file.read_bytes() == b"%PDF-1.7"
 
 
-@asynccontextmanager
-async def running(environment: dict[str, str]) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """The service as a process of its own: its address, and the process, which is ended at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.intake", cwd=ROOT, env=cleaned() | environment, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
-        yield line.decode().split()[-1], process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
-
-
 @pytest.mark.database
 @pytest.mark.broker
 @pytest.mark.parametrize("point", ["paper.stored", "answer.committed", "publish.acked"])
 async def test_a_service_killed_while_it_takes_a_paper_tells_it_once_after_the_retry(
-    environment: dict[str, str], tmp_path: Path, point: str
+    topics: object, kafka: str, database_url: str, key_file: Path, tmp_path: Path, point: str
 ) -> None:
-    named = environment | {"CLAIMFLOW_INTAKE_PAPERS": str(tmp_path / "papers")}
+    named = service_environment("intake", database_url, kafka, key_file, INTAKE_PAPERS=str(tmp_path / "papers"))
     pdf = {"Content-Type": "application/pdf", "Idempotency-Key": "paper-1"}
-    async with running(named) as (address, _), httpx2.AsyncClient(base_url=address, timeout=30) as client:
+    async with running("intake", named) as one, httpx2.AsyncClient(base_url=one.address, timeout=30) as client:
         claim = (await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)).json()["claim_id"]
     path = f"/v1/claims/{claim}/documents?kind=photo"
 
-    async with running(named | {"CLAIMFLOW_CRASH_AT": point}) as (address, process):
-        async with httpx2.AsyncClient(base_url=address, timeout=30) as client:
-            with pytest.raises(httpx2.TransportError):
-                await client.post(path, content=b"%PDF-1.7", headers=pdf)
-        assert await asyncio.wait_for(process.wait(), 30) == -signal.SIGKILL
-    async with running(named) as (address, _), httpx2.AsyncClient(base_url=address, timeout=30) as client:
+    dying = named | {"CLAIMFLOW_CRASH_AT": point}
+    async with killed("intake", dying) as one, httpx2.AsyncClient(base_url=one.address, timeout=30) as client:
+        with pytest.raises(httpx2.TransportError):
+            await client.post(path, content=b"%PDF-1.7", headers=pdf)
+    async with running("intake", named) as one, httpx2.AsyncClient(base_url=one.address, timeout=30) as client:
         taken = await client.post(path, content=b"%PDF-1.7", headers=pdf)
         listed = await client.get(path.partition("?")[0])
 
@@ -144,51 +107,24 @@ async def test_a_service_killed_while_it_takes_a_paper_tells_it_once_after_the_r
     assert [file.read_bytes() for file in (tmp_path / "papers").rglob("*") if file.is_file()] == [b"%PDF-1.7"]
 
 
-def cleaned() -> dict[str, str]:
-    """This environment without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
+async def test_a_missing_setting_is_one_line_and_exit_code_2() -> None:
+    line = await refusal("intake")
 
-
-def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.intake"],
-        cwd=ROOT,
-        env=cleaned() | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_a_missing_setting_is_one_line_and_exit_code_2() -> None:
-    ended = started({})
-
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
     assert line.startswith("services.intake: CLAIMFLOW_")
     assert line.endswith(": is missing")
 
 
-def test_a_misspelled_setting_is_one_line_and_exit_code_2() -> None:
-    ended = started({"CLAIMFLOW_INTAKE_ANSWER_SECOND": "3"})
+async def test_a_misspelled_setting_is_one_line_and_exit_code_2() -> None:
+    line = await refusal("intake", INTAKE_ANSWER_SECOND="3")
 
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
     assert "did you mean CLAIMFLOW_INTAKE_ANSWER_SECONDS" in line
 
 
-def test_a_setting_out_of_bounds_is_one_line_without_its_value(tmp_path: Path) -> None:
-    ended = started(
-        {
-            "CLAIMFLOW_INTAKE_DATABASE": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
-            "CLAIMFLOW_KEYS_DATABASE": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
-            "CLAIMFLOW_MASTER_KEY_FILE": str(tmp_path / "none"),
-            "CLAIMFLOW_INTAKE_GROUP_ROWS": "987654",
-        }
-    )
+async def test_a_setting_out_of_bounds_is_one_line_without_its_value(tmp_path: Path) -> None:
+    nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    places = {"INTAKE_DATABASE": nowhere, "KEYS_DATABASE": nowhere, "MASTER_KEY_FILE": str(tmp_path / "none")}
 
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
+    line = await refusal("intake", **places, INTAKE_GROUP_ROWS="987654")
+
     assert "CLAIMFLOW_INTAKE_GROUP_ROWS" in line
     assert "987654" not in line

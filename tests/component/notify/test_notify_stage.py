@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -17,6 +16,7 @@ from services.notify.ports import Delivery, OutgoingMail, Taken
 from simulators.mail.app import serve
 from simulators.mail.message import parse_mail
 from simulators.mail.record import FILE_NAME, read_mails
+from tests.builders.crashes import Moment, nth_time, only, run_through_crashes
 from tests.builders.events import a_claim_id
 from tests.builders.notices import a_party
 from tests.builders.notify_house import NotifyHouse, kinds_told
@@ -27,13 +27,8 @@ POINTS = """
     dispatch.claimed channel.send channel.accepted
     outcome.recorded publish.send publish.acked published.mark published.marked outcome.marked
 """.split()
+CLAIMS = 3
 OUTAGE = Delivery(Taken.later, "unavailable")
-
-
-@pytest.fixture(autouse=True)
-def _disarmed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
 
 
 @asynccontextmanager
@@ -175,38 +170,16 @@ async def test_a_server_that_never_comes_back_ends_in_expiry_and_blocks_nothing(
     assert failed[0].attempt > 100
 
 
-def crash_at(nth: int) -> Callable[[object], None]:
-    left = nth
-
-    def hook(_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise Crash
-
-    return hook
-
-
-async def run_through_crashes(house: NotifyHouse, claims: int = 3) -> int:
-    """Runs to the end, with a restart after each crash; the number of crashes."""
-    for number in range(1, claims + 1):
+async def tell_stories(house: NotifyHouse) -> None:
+    for number in range(1, CLAIMS + 1):
         await tell_a_story(house, number)
-    crashes = 0
-    while True:
-        try:
-            await house.restart()
-            await house.settle()
-        except Crash:
-            crashes += 1
-        else:
-            return crashes
 
 
-def assert_told_once(house: NotifyHouse, claims: int = 3) -> None:
+def assert_told_once(house: NotifyHouse) -> None:
     told = house.told()
-    assert sorted(kinds_told(told)) == ["paid"] * claims + ["received"] * claims
+    assert sorted(kinds_told(told)) == ["paid"] * CLAIMS + ["received"] * CLAIMS
     ids = [event.message_id for event in told if isinstance(event, NoticeSent)]
-    assert len(set(ids)) == len(ids) == 2 * claims
+    assert len(set(ids)) == len(ids) == 2 * CLAIMS
     assert set(house.mails()) == set(ids)
 
 
@@ -214,7 +187,8 @@ def assert_told_once(house: NotifyHouse, claims: int = 3) -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_kill_at_the_point_tells_everybody_once_under_one_message_id(point: str, nth: int) -> None:
     house = NotifyHouse()
-    crash_points.arm(point, crash_at(nth))
+    await tell_stories(house)
+    crash_points.arm(point, nth_time(nth))
 
     crashes = await run_through_crashes(house)
 
@@ -223,16 +197,12 @@ async def test_a_kill_at_the_point_tells_everybody_once_under_one_message_id(poi
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_kill_around_any_commit_tells_everybody_once(moment: Literal["before", "after"]) -> None:
+async def test_a_kill_around_any_commit_tells_everybody_once(moment: Moment) -> None:
     crashed = 0
     for nth in range(1, 60):
-        house, hook = NotifyHouse(), crash_at(nth)
-
-        def at_commit(now: Literal["before", "after"], hook: Callable[[object], None] = hook) -> None:
-            if now == moment:
-                hook(now)
-
-        house.store.at_commit = at_commit
+        house = NotifyHouse()
+        await tell_stories(house)
+        house.store.at_commit = only(moment, nth_time(nth))
         crashes = await run_through_crashes(house)
         assert_told_once(house)
         crashed += crashes
@@ -247,7 +217,7 @@ async def test_a_kill_between_acceptance_and_record_repeats_the_mail_under_the_s
         house = NotifyHouse(channel)
         await house.report()
         await house.restart()
-        crash_points.arm("channel.accepted", crash_at(1))
+        crash_points.arm("channel.accepted", nth_time(1))
         with pytest.raises(Crash):
             await house.settle()
         crash_points.disarm()

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from messaging.kafka_client.producer import KafkaProducer
-from messaging.kafka_client.settings import KafkaSettings
-from messaging.record import Outgoing, partition_of
-from privacy.master_key import create_master_key_file
 from schemas.event import Event
 from schemas.ids import ClaimId
-from schemas.topics import topic_of
 from tests.builders.events import (
     REPORTED_AT,
     a_claim_id,
@@ -30,79 +20,37 @@ from tests.builders.events import (
     a_claim_registered,
     a_claim_reported,
     an_envelope,
-    on_the_wire,
+)
+from tests.builders.service_process import (
+    a_record,
+    environment,
+    refusal,
+    running,
+    send,
+    service_environment,
+    started,
 )
 from tests.conftest import PARTITIONS
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def environment(**settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
-    return kept | {f"CLAIMFLOW_{name}": value for name, value in settings.items()}
-
-
-def settings_of(database: str, kafka: str, **more: str) -> dict[str, str]:
-    fixed = {
-        "PROFILE": "test",
-        "KAFKA": kafka,
-        "PARTITIONS": str(PARTITIONS),
-        "OPS_DATABASE": database,
-        "OPS_PORT": "0",
-    }
-    return environment(**fixed | more)
-
-
-async def started(env: dict[str, str], *words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.ops", *words, cwd=ROOT, env=env, stdout=-1, stderr=-1
-    )
-
-
-@asynccontextmanager
-async def running(env: dict[str, str]) -> AsyncIterator[str]:
-    """The process and its address; stopped by SIGTERM at the end, with exit code 0."""
-    process = await started(env)
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        assert line.startswith("services.ops ready "), (await process.stderr.read()).decode()[-3000:]
-        yield line.split()[-1]
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        _, said = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0, said.decode()[-3000:]
 
 
 async def command(url: str, *words: str) -> tuple[int, str, str]:
     """`claimflow words... --url URL`: exit code, output, what was said beside."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", *words, "--url", url, cwd=ROOT, env=environment(), stdout=-1, stderr=-1
-    )
+    process = await started("cli", environment(), *words, "--url", url)
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
 
-async def told(kafka: str, events: Sequence[tuple[Event, ClaimId, int, dict[str, int]]]) -> None:
+async def tell_of_a_referral(kafka: str, claim: ClaimId) -> None:
     """One after the other, as causes precede effects; each a second later by its own time."""
-    producer = KafkaProducer(KafkaSettings(kafka))
-    await producer.start()
-    for number, (event, claim, sequence, after) in enumerate(events):
-        instant = REPORTED_AT + timedelta(seconds=number)
-        key, value, headers = on_the_wire(event, claim, sequence, after=after, time=instant)
-        sent = Outgoing(topic_of(event.WRITER), partition_of(key, PARTITIONS), key, value, headers)
-        await producer.send([sent], 30)
-    await producer.stop()
-
-
-def a_referred_claim(claim: ClaimId) -> list[tuple[Event, ClaimId, int, dict[str, int]]]:
-    return [
-        (a_claim_reported(claim), claim, 1, {}),
-        (a_claim_registered(), claim, 1, {"intake": 1}),
-        (a_claim_referred(), claim, 2, {"intake": 1}),
-    ]
+    told: tuple[tuple[Event, int, dict[str, int]], ...] = (
+        (a_claim_reported(claim), 1, {}),
+        (a_claim_registered(), 1, {"intake": 1}),
+        (a_claim_referred(), 2, {"intake": 1}),
+    )
+    for number, (event, sequence, after) in enumerate(told):
+        time = REPORTED_AT + timedelta(seconds=number)
+        await send(kafka, [a_record(event, claim, sequence, after=after, time=time)])
 
 
 async def in_state(http: httpx2.AsyncClient, claim: ClaimId, state: str) -> dict[str, Any]:
@@ -123,28 +71,21 @@ async def in_state(http: httpx2.AsyncClient, claim: ClaimId, state: str) -> dict
     ],
 )
 async def test_wrong_settings_are_one_line_and_exit_code_2(settings: dict[str, str], said: str) -> None:
-    process = await started(environment(**settings))
-
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-
-    assert process.returncode == 2
-    assert out == b"" and err.count(b"\n") == 1 and said in err.decode()
+    assert said in await refusal("ops", **settings)
 
 
 @pytest.mark.broker
 @pytest.mark.database
 @pytest.mark.parametrize("engine", [pytest.param("aiokafka", marks=pytest.mark.long), "faust"])
 async def test_a_claim_is_followed_reviewed_and_traced_from_the_command_line(
-    engine: str, fresh_kafka: str, database_url: str, tmp_path: Path
+    engine: str, fresh_kafka: str, database_url: str, key_file: Path
 ) -> None:
     claim = a_claim_id(1)
-    key_file = tmp_path / "master.key"
-    create_master_key_file(key_file, os.urandom)
-    keys = {"KEYS_DATABASE": database_url, "MASTER_KEY_FILE": str(key_file)}
-    env = settings_of(database_url, fresh_kafka, ENGINE=engine, **keys)
-    await told(fresh_kafka, a_referred_claim(claim))
+    env = service_environment("ops", database_url, fresh_kafka, key_file, ENGINE=engine)
+    await tell_of_a_referral(fresh_kafka, claim)
 
-    async with running(env) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
+    async with running("ops", env) as ops, httpx2.AsyncClient(base_url=ops.address, timeout=30) as http:
+        url = ops.address
         waiting = await in_state(http, claim, "REFERRED")
         referral = str(an_envelope(a_claim_referred(), claim, 2).id)
         assert waiting["referral_event_id"] == referral
@@ -179,15 +120,15 @@ async def test_a_claim_is_followed_reviewed_and_traced_from_the_command_line(
 @pytest.mark.database
 async def test_views_dropped_by_command_are_built_again_at_the_next_start(fresh_kafka: str, database_url: str) -> None:
     claim = a_claim_id(1)
-    env = settings_of(database_url, fresh_kafka, ENGINE="aiokafka")
-    await told(fresh_kafka, a_referred_claim(claim))
-    async with running(env) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
+    env = service_environment("ops", database_url, fresh_kafka, ENGINE="aiokafka")
+    await tell_of_a_referral(fresh_kafka, claim)
+    async with running("ops", env) as ops, httpx2.AsyncClient(base_url=ops.address, timeout=30) as http:
         before = await in_state(http, claim, "REFERRED")
 
-    dropping = await started(env, "rebuild-views")
+    dropping = await started("services.ops", env, "rebuild-views")
     out, err = await asyncio.wait_for(dropping.communicate(), 60)
 
     assert (dropping.returncode, err) == (0, b""), err
     assert b"builds them again" in out
-    async with running(env) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
+    async with running("ops", env) as ops, httpx2.AsyncClient(base_url=ops.address, timeout=30) as http:
         assert await in_state(http, claim, "REFERRED") == before

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
-
 import pytest
 
 from messaging import crash_points
 from schemas.payment import PaymentConfirmed, PaymentInstructed, PaymentKind
+from tests.builders.crashes import Moment, nth_time, only, run_through_crashes
 from tests.builders.events import a_claim_id
 from tests.builders.payments import PaymentHouse, a_payment_house
 
@@ -21,44 +19,8 @@ POINTS = """
 CLAIMS = 3
 
 
-class Crash(BaseException):
-    """Ends the process: nothing of ours may catch it."""
-
-
-@pytest.fixture(autouse=True)
-def _disarmed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
-
-
-def crash_at(nth: int) -> Callable[[object], None]:
-    left = nth
-
-    def hook(_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise Crash
-
-    return hook
-
-
-async def run_through_the_crash(house: PaymentHouse) -> int:
-    """Runs to the end, with a restart after each crash; the number of crashes."""
+async def tell_stories(house: PaymentHouse) -> None:
     await house.report_and_approve(count=CLAIMS, payable="700.00")
-    return await run_to_the_end(house)
-
-
-async def run_to_the_end(house: PaymentHouse) -> int:
-    crashes = 0
-    while True:
-        try:
-            await house.restart()
-            await house.settle()
-        except Crash:
-            crashes += 1
-        else:
-            return crashes
 
 
 async def assert_paid_once(house: PaymentHouse) -> None:
@@ -72,22 +34,24 @@ async def assert_paid_once(house: PaymentHouse) -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_crash_at_the_point_pays_once(point: str, nth: int) -> None:
     async with a_payment_house() as house:
-        crash_points.arm(point, crash_at(nth))
+        await tell_stories(house)
+        crash_points.arm(point, nth_time(nth))
 
-        crashes = await run_through_the_crash(house)
+        crashes = await run_through_crashes(house)
 
         assert crashes == 1 or nth == 2
         await assert_paid_once(house)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_crash_around_any_commit_pays_once(moment: Literal["before", "after"]) -> None:
+async def test_a_crash_around_any_commit_pays_once(moment: Moment) -> None:
     crashed = 0
     for nth in range(1, 100):
         async with a_payment_house() as house:
-            house.memory.at_commit = only(moment, crash_at(nth))
+            await tell_stories(house)
+            house.memory.at_commit = only(moment, nth_time(nth))
 
-            crashes = await run_through_the_crash(house)
+            crashes = await run_through_crashes(house)
 
             house.memory.at_commit = lambda _: None
             await assert_paid_once(house)
@@ -121,9 +85,9 @@ async def assert_advanced_and_paid_once(house: PaymentHouse) -> None:
 async def test_a_crash_at_the_point_pays_an_advance_and_the_rest_once(point: str, nth: int) -> None:
     async with a_payment_house() as house:
         await tell_of_an_advance_and_the_rest(house)
-        crash_points.arm(point, crash_at(nth))
+        crash_points.arm(point, nth_time(nth))
 
-        crashes = await run_to_the_end(house)
+        crashes = await run_through_crashes(house)
 
         assert crashes == 1 or nth > 1
         await assert_advanced_and_paid_once(house)
@@ -131,15 +95,15 @@ async def test_a_crash_at_the_point_pays_an_advance_and_the_rest_once(point: str
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_crash_around_any_commit_pays_an_advance_and_the_rest_once(
-    moment: Literal["before", "after"],
+    moment: Moment,
 ) -> None:
     crashed = 0
     for nth in range(1, 100):
         async with a_payment_house() as house:
             await tell_of_an_advance_and_the_rest(house)
-            house.memory.at_commit = only(moment, crash_at(nth))
+            house.memory.at_commit = only(moment, nth_time(nth))
 
-            crashes = await run_to_the_end(house)
+            crashes = await run_through_crashes(house)
 
             house.memory.at_commit = lambda _: None
             await assert_advanced_and_paid_once(house)
@@ -148,11 +112,3 @@ async def test_a_crash_around_any_commit_pays_an_advance_and_the_rest_once(
         crashed += 1
 
     assert 8 <= crashed < 99
-
-
-def only(moment: str, hook: Callable[[object], None]) -> Callable[[str], None]:
-    def at_commit(now: str) -> None:
-        if now == moment:
-            hook(now)
-
-    return at_commit

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import signal
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from messaging.kafka_client.producer import KafkaProducer
-from messaging.kafka_client.reading import KafkaTail
-from messaging.kafka_client.settings import KafkaSettings
-from messaging.record import Outgoing, partition_of
-from privacy.master_key import create_master_key_file
 from privacy.migrate import migrate_key_ring
 from privacy.wiring import open_sealer
 from schemas.event import Event
 from schemas.ids import SubjectId, claim_id
 from schemas.party import SealedParty
-from schemas.topics import topic_of
+from schemas.payment import PaymentConfirmed
 from simulators.bank.app import serve
 from simulators.bank.record import FILE_NAME, read_executed
-from tests.builders.events import a_claim_approved, a_claim_reported, a_decision, an_id, on_the_wire
+from tests.builders.events import a_claim_approved, a_claim_reported, a_decision, an_id
 from tests.builders.payments import a_party
-from tests.conftest import PARTITIONS
+from tests.builders.service_process import (
+    a_record,
+    refusal,
+    run_until_killed,
+    running,
+    send,
+    service_environment,
+    told_until,
+)
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def environment(**settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMFLOW_")}
-    return kept | {f"CLAIMFLOW_{name}": value for name, value in settings.items()}
-
-
-async def started(env: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.payment", cwd=ROOT, env=env, stdout=-1, stderr=-1
-    )
+CLAIMS = 5
 
 
 @pytest.mark.parametrize(
@@ -61,72 +49,33 @@ async def started(env: dict[str, str]) -> asyncio.subprocess.Process:
     ],
 )
 async def test_wrong_settings_are_one_line_and_exit_code_2(settings: dict[str, str], said: str) -> None:
-    process = await started(environment(**settings))
-
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-
-    assert process.returncode == 2
-    assert out == b"" and err.count(b"\n") == 1 and said in err.decode()
+    assert said in await refusal("payment", **settings)
 
 
-def settings_of(database: str, kafka: str, bank: str, key: Path, **more: str) -> dict[str, str]:
-    fixed = {
-        "PROFILE": "test",
-        "KAFKA": kafka,
-        "PARTITIONS": str(PARTITIONS),
-        "PAYMENT_DATABASE": database,
-        "KEYS_DATABASE": database,
-        "MASTER_KEY_FILE": str(key),
-        "PAYMENT_BANK_URL": bank,
-        "PAYMENT_PORT": "0",
-    }
-    return environment(**fixed | more)
-
-
-async def report_and_approve(kafka: str, database: str, key: Path, count: int) -> None:
+async def report_and_approve(kafka: str, database: str, key: Path) -> None:
     """Claims as the other services tell them, with a payee that only the key ring opens."""
     async with open_sealer(database, key) as sealer:
         [payee] = await sealer.seal_many([(SubjectId(an_id("subject:payee")), a_party())])
     assert isinstance(payee, SealedParty)
-    sends = []
-    for number in range(count):
+    records = []
+    for number in range(CLAIMS):
         claim = claim_id("process", f"claim-{number}")
         told: tuple[tuple[Event, dict[str, Any]], ...] = (
             (a_claim_reported(claim, reporter=payee), {}),
             (a_claim_approved(a_decision(name=f"process-{number}")), {"after": {"intake": 1}}),
         )
         for event, envelope in told:
-            key_bytes, value, headers = on_the_wire(event, claim, 1, **envelope)
-            place = partition_of(key_bytes, PARTITIONS)
-            sends.append(Outgoing(topic_of(event.WRITER), place, key_bytes, value, headers))
-    producer = KafkaProducer(KafkaSettings(kafka))
-    await producer.start()
-    await producer.send(sends, 30)
-    await producer.stop()
+            records.append(a_record(event, claim, 1, **envelope))
+    await send(kafka, records)
 
 
-async def confirmed(kafka: str, count: int) -> set[str]:
-    """The ids of the first `count` confirmations on payment's topic."""
-    tail, found = KafkaTail([topic_of("payment")], KafkaSettings(kafka)), set[str]()
-    await tail.start()
-    try:
-        async with asyncio.timeout(90):
-            while len(found) < count:
-                for record in await tail.poll(1):
-                    headers = dict(record.headers)
-                    if headers["ce_type"] == b"claimflow.PaymentConfirmed.v1":
-                        assert record.value is not None
-                        found.add(json.loads(record.value)["end_to_end_id"])
-    finally:
-        await tail.stop()
-    return found
+def ids_confirmed(events: Sequence[Event]) -> set[str]:
+    return {event.end_to_end_id for event in events if isinstance(event, PaymentConfirmed)}
 
 
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "master.key"
-    create_master_key_file(path, os.urandom)
-    return path
+async def paid_on(kafka: str) -> set[str]:
+    """The end-to-end ids on payment's topic, read until as many are confirmed as there are claims."""
+    return ids_confirmed(await told_until(kafka, "payment", lambda events: len(ids_confirmed(events)) >= CLAIMS))
 
 
 @pytest.mark.broker
@@ -136,16 +85,13 @@ async def test_a_process_pays_what_lies_on_the_log_and_stops_cleanly(
 ) -> None:
     await migrate_key_ring(database_url)
     async with serve(tmp_path / "bank") as bank:
-        await report_and_approve(fresh_kafka, database_url, key_file, count=5)
-        process = await started(settings_of(database_url, fresh_kafka, bank, key_file))
-        address = await ready(process)
+        await report_and_approve(fresh_kafka, database_url, key_file)
+        env = service_environment("payment", database_url, fresh_kafka, key_file, PAYMENT_BANK_URL=bank)
+        async with running("payment", env) as process:
+            paid = await paid_on(fresh_kafka)
 
-        paid = await confirmed(fresh_kafka, 5)
-
-        async with httpx2.AsyncClient(base_url=address) as client:
-            assert (await client.get("/livez")).status_code == (await client.get("/readyz")).status_code == 200
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+            async with httpx2.AsyncClient(base_url=process.address) as client:
+                assert (await client.get("/livez")).status_code == (await client.get("/readyz")).status_code == 200
     assert {entry.end_to_end_id for entry in read_executed(tmp_path / "bank" / FILE_NAME)} == paid
 
 
@@ -161,24 +107,13 @@ async def test_a_process_killed_at_the_point_and_started_again_pays_once(
 ) -> None:
     await migrate_key_ring(database_url)
     async with serve(tmp_path / "bank") as bank:
-        await report_and_approve(fresh_kafka, database_url, key_file, count=5)
-        doomed = await started(settings_of(database_url, fresh_kafka, bank, key_file, ENGINE=engine, CRASH_AT=point))
-        _, said = await asyncio.wait_for(doomed.communicate(), 60)
-        assert doomed.returncode == -signal.SIGKILL, said.decode()[-2000:]
-        process = await started(settings_of(database_url, fresh_kafka, bank, key_file, ENGINE=engine))
-        await ready(process)
+        await report_and_approve(fresh_kafka, database_url, key_file)
+        fixed = {"PAYMENT_BANK_URL": bank, "ENGINE": engine}
+        env = service_environment("payment", database_url, fresh_kafka, key_file, **fixed)
 
-        paid = await confirmed(fresh_kafka, 5)
+        await run_until_killed("payment", env | {"CLAIMFLOW_CRASH_AT": point})
+        async with running("payment", env):
+            paid = await paid_on(fresh_kafka)
 
-        process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 30)
     executed = [entry.end_to_end_id for entry in read_executed(tmp_path / "bank" / FILE_NAME)]
-    assert len(executed) == 5 and set(executed) == paid
-
-
-async def ready(process: asyncio.subprocess.Process) -> str:
-    """The address of the ready line."""
-    assert process.stdout is not None and process.stderr is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-    assert line.startswith("services.payment ready "), (await process.stderr.read()).decode()[-2000:]
-    return line.split()[-1]
+    assert len(executed) == CLAIMS and set(executed) == paid

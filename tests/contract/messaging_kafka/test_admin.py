@@ -1,4 +1,4 @@
-"""Topics on a real broker: planned in words, applied once, never repartitioned; lag and single records."""
+"""Topics on a real broker: planned in words, applied once, never repartitioned; and how far a group is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from messaging.kafka_client.admin import AdminError, TopicAdmin
 from messaging.kafka_client.reading import KafkaLogInfo
 from messaging.kafka_client.settings import KafkaSettings
 from messaging.ports import Fatal
-from messaging.record import TopicPartition
 from schemas.topics import CONTROL_TOPIC, TopicSpec, registry, topic_of
-from tests.builders.events import a_claim_id
-from tests.builders.kafka_stage import PARTITIONS, Group, Member, report, reports, until, write
+from tests.builders.kafka_stage import PARTITIONS, Group, Member, reports, until, write
 
 pytestmark = pytest.mark.broker
 
@@ -96,21 +94,6 @@ async def test_lag_is_the_way_from_the_hint_to_the_end(fresh_kafka: str, admin: 
             return sum(lag.behind for lag in lags) == 0
 
         await until(hinted)
-
-
-async def test_a_record_can_be_looked_at_by_its_place(fresh_kafka: str, admin: TopicAdmin) -> None:
-    sends = [report(a_claim_id(number), partition=1) for number in range(5)]
-    await write(fresh_kafka, sends)
-    place = TopicPartition(INTAKE, 1)
-
-    record = await asyncio.to_thread(admin.peek, place, 3)
-
-    assert record[:3] == (INTAKE, 1, 3)
-    assert (record.key, record.value, list(record.headers)) == (sends[3].key, sends[3].value, list(sends[3].headers))
-    with pytest.raises(AdminError, match="holds the offsets from 0 to 4"):
-        await asyncio.to_thread(admin.peek, place, 5)
-    with pytest.raises(AdminError, match="no topic"):
-        await asyncio.to_thread(admin.peek, TopicPartition("none", 0), 0)
 
 
 async def test_a_topic_made_again_has_another_id(fresh_kafka: str, admin: TopicAdmin) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,15 @@ def test_a_broker_that_asks_nobody_is_read_without_a_login(tmp_path: Path) -> No
     found = a_running_system(Home(tmp_path), {"broker_login": {"username": None, "password": None}})
 
     assert "security_protocol" not in found.kafka_settings("replay").client()
+
+
+def test_since_when_mail_is_on_is_kept_until_it_is_off(tmp_path: Path) -> None:
+    found = a_running_system(Home(tmp_path), {})
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 6)]
+    seen = [found.mail_since]
+
+    for channel, day in zip(("on", "on", "off", "on", "unknown"), days, strict=True):
+        running.note_mail(found.home, channel, day)
+        seen.append(found.mail_since)
+
+    assert seen == [None, days[0], days[0], None, days[3], None]

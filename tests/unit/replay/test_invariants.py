@@ -6,16 +6,19 @@ from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from local.replay.evidence import Delivered, Evidence, Executed, Posting, take_event, take_other
+from local.replay.evidence import Delivered, Evidence, Executed, Posting, Seen, take_event, take_other
 from local.replay.invariants import INVARIANTS, audit, standing
 from messaging.record import Record
-from schemas.assessment import ClaimDenied
+from schemas.assessment import ClaimDecidedNil, ClaimDenied, ReferralReason
+from schemas.decision import DecisionKind
 from schemas.envelope import Envelope
 from schemas.event import Event
-from schemas.ids import ClaimId, DecisionId, LedgerTransferId
+from schemas.ids import ClaimId, DecisionId, EventId, LedgerTransferId, SubjectId
+from schemas.notify import NoticeChannel, NoticeFailed, NoticeFailure, NoticeKind, NoticeSent
 from schemas.topics import topic_of
 from tests.builders.events import (
     REPORTED_AT,
@@ -76,6 +79,48 @@ def a_paid_history() -> Evidence:
     received_at = BOOKED_AT + timedelta(seconds=1)
     evidence.mails = [Delivered("<1@example>", str(CLAIM), event_id, "approved", received_at)]
     return evidence
+
+
+def a_told_history() -> Evidence:
+    """A paid history in which everything owed by mail was told; approved was left out, since the bank was quicker."""
+    evidence = a_paid_history()
+    evidence.mails, evidence.mail_since = [], BOOKED_AT - timedelta(days=1)
+    tell(evidence, the_event(evidence, "ClaimReported"), NoticeKind.received)
+    tell(evidence, the_event(evidence, "PaymentConfirmed"), NoticeKind.paid)
+    return evidence
+
+
+def the_event(evidence: Evidence, name: str) -> Seen:
+    return [event for event in evidence.events if event.name == name][-1]
+
+
+def tell(evidence: Evidence, about: Seen, kind: NoticeKind, failed: bool = False) -> None:
+    """Notify says that this notice went out, or that it will not."""
+    fields: dict[str, Any] = {
+        "source_event_id": EventId(UUID(about.event_id)),
+        "kind": kind,
+        "channel": NoticeChannel.mail,
+        "template": kind.value,
+        "template_version": 1,
+        "language": "en",
+        "recipient_subject_id": SubjectId(an_id("reporter")),
+        "attempt": 1,
+    }
+    if failed:
+        add(evidence, NoticeFailed(**fields, reason=NoticeFailure.address_missing), ClaimId(about.claim_id))
+    else:
+        add(evidence, NoticeSent(**fields, message_id="<1@notices.example>"), ClaimId(about.claim_id))
+
+
+def add(evidence: Evidence, event: Event, claim: ClaimId = CLAIM) -> Seen:
+    number = sum(one.writer == event.WRITER and one.claim_id == str(claim) for one in evidence.events) + 1
+    take_event(evidence, a_record(event, number, claim))
+    return evidence.events[-1]
+
+
+def missing(evidence: Evidence) -> list[tuple[str, str]]:
+    """What is said to be missing: claim and words."""
+    return [(one.subject, one.words) for one in audit(evidence).findings if one.may_come]
 
 
 def a_posting(purpose: str, account: str, minor: int, transfer: str = "") -> Posting:
@@ -355,3 +400,111 @@ def test_a_record_nobody_understands_is_named() -> None:
     take_event(evidence, Record("claims.intake.v1", 3, 7, 0, b"k", b"v", ()))
 
     assert evidence.unreadable == ["claims.intake.v1-3@7"]
+
+
+def test_a_history_in_which_everything_owed_was_told_breaks_nothing() -> None:
+    verdict = audit(a_told_history())
+
+    assert verdict.findings == ()
+    assert verdict.counts["notices owed"] == 2
+
+
+@pytest.mark.parametrize(("kind", "event"), [("received", "ClaimReported"), ("paid", "PaymentConfirmed")])
+def test_a_notice_that_is_missing_is_found(kind: str, event: str) -> None:
+    evidence = a_told_history()
+    evidence.events = [
+        one
+        for one in evidence.events
+        if one.name != "NoticeSent" or (one.data is not None and one.data["kind"] != kind)
+    ]
+
+    assert missing(evidence) == [(str(CLAIM), f"{event} owes the notice {kind}, which was not told")]
+
+
+def test_what_only_misses_notices_may_come_right_and_what_is_wrong_does_not() -> None:
+    late, wrong = a_told_history(), a_told_history()
+    late.events = wrong.events = [one for one in late.events if one.name != "NoticeSent"]
+    pay_twice_at_the_bank(wrong)
+
+    assert audit(late).may_come_right
+    assert not audit(wrong).may_come_right and not audit(a_told_history()).may_come_right
+
+
+def test_a_notice_that_notify_gave_up_with_a_reason_is_not_missing() -> None:
+    evidence = a_told_history()
+    evidence.events = [one for one in evidence.events if one.name != "NoticeSent"]
+
+    tell(evidence, the_event(evidence, "ClaimReported"), NoticeKind.received, failed=True)
+    tell(evidence, the_event(evidence, "PaymentConfirmed"), NoticeKind.paid, failed=True)
+
+    assert missing(evidence) == []
+
+
+def test_an_approval_may_be_left_out_once_it_is_paid_and_not_before() -> None:
+    evidence = a_told_history()
+    paid = missing(evidence)
+    evidence.events = [one for one in evidence.events if one.name not in ("PaymentConfirmed", "ClaimClosed")]
+    unpaid = missing(evidence)
+
+    tell(evidence, the_event(evidence, "PaymentInstructed"), NoticeKind.approved)
+
+    assert (paid, missing(evidence)) == ([], [])
+    assert unpaid == [(str(CLAIM), "PaymentInstructed owes the notice approved, which was not told")]
+
+
+def test_a_partial_approval_is_never_left_out_and_a_decision_is_told_once() -> None:
+    evidence = a_told_history()
+    approved = the_event(evidence, "ClaimApproved")
+    place = evidence.events.index(approved)
+    evidence.events[place] = approved._replace(name="ClaimPartlyApproved")
+    add(evidence, a_payment_instructed(attempt=2, end_to_end_id="e" * 32))
+
+    words = "PaymentInstructed owes the notice partly_approved, which was not told"
+    assert missing(evidence) == [(str(CLAIM), words)]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "owed"),
+    [
+        (["above_automatic_limit"], True),
+        (["payment_held"], False),
+        (["payment_rejected", "above_automatic_limit"], True),
+    ],
+)
+def test_a_referral_is_told_unless_it_is_about_a_payment_only(reasons: list[str], owed: bool) -> None:
+    evidence = a_told_history()
+    evidence.events = [one for one in evidence.events if one.name != "ClaimClosed"]
+
+    add(evidence, a_claim_referred(reasons=tuple(map(ReferralReason, reasons))))
+
+    assert bool(missing(evidence)) is owed
+
+
+def test_a_denial_and_a_decision_of_nothing_are_owed() -> None:
+    evidence = Evidence(mail_since=BOOKED_AT - timedelta(days=1))
+    one, other = a_claim_id(4), a_claim_id(5)
+    add(evidence, ClaimDenied(person=a_person(), reason="r", clause_id="c", fact="f", appeal="a"), one)
+    add(
+        evidence,
+        ClaimDecidedNil(person=a_person(), reason="r", decision=a_decision("0.00", kind=DecisionKind.nil)),
+        other,
+    )
+
+    assert missing(evidence) == [
+        (str(one), "ClaimDenied owes the notice denied, which was not told"),
+        (str(other), "ClaimDecidedNil owes the notice decided_nil, which was not told"),
+    ]
+
+
+def test_no_notice_is_owed_where_mail_was_off_or_a_person_has_the_claim_in_hand() -> None:
+    off, since_later, parked, dead = (a_told_history() for _ in range(4))
+    for evidence in (off, since_later, parked, dead):
+        evidence.events = [one for one in evidence.events if one.name != "NoticeSent"]
+
+    off.mail_since = None
+    since_later.mail_since = max(one.time for one in since_later.events) + timedelta(seconds=1)
+    parked.parked[f"notify:{CLAIM}"] = str(CLAIM)
+    dead.dead_lettered.add(str(CLAIM))
+
+    assert [missing(evidence) for evidence in (off, since_later, parked, dead)] == [[]] * 4
+    assert audit(off).counts["notices owed"] == 0

@@ -16,6 +16,7 @@ COMMANDS = (
     "documents",
     "withdraw",
     "adjudicate",
+    "rules",
     "review",
     "trace",
     "lag",

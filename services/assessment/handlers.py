@@ -41,6 +41,7 @@ HANDLES: Mapping[str, type[BaseModel]] = {
 LOOKUP_BATCH_MAX = 500
 LEASE_SPARE_SECONDS = 30.0
 
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a batch's decisions need from outside: the policies looked up, and whose report came in."""
@@ -131,12 +132,10 @@ def _wanted(state: ClaimState, facts: Facts | None) -> Wanted | None:
     return Wanted(state.report.policy_number, state.report.loss_at, ledgers)
 
 
-def _placed(
-    state: ClaimState, vicinity: Vicinity, wanted: Wanted | None, stored: Collection[ClaimId]
-) -> ClaimState:
+def _placed(state: ClaimState, vicinity: Vicinity, wanted: Wanted | None, stored: Collection[ClaimId]) -> ClaimState:
     report = state.report
     number = wanted.policy_number if wanted is not None else report.policy_number if report is not None else None
-    if number is None or number not in vicinity.policies:
+    if number is None or number not in vicinity.policies or state.status is Status.closed:
         return state
     loss_at = wanted.loss_at if wanted is not None else report.loss_at if report is not None else None
     # A claim that was never reported stands on no policy yet, even if something of it is stored.

@@ -61,6 +61,7 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
     found: dict[str, DecisionLine] = {}
     questions: set[ReferralReason] = set() if report.lines else {ReferralReason.no_amount_stated}
     runs: list[CoverageRun] = []
+    uses: list[Use] = []
     problems: list[str] = []
     taken = dict(used)
     earlier: dict[str, Fraction] = {}
@@ -92,7 +93,10 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
         runs.append(done)
         found.update((line.line_id, line) for line in done.lines)
         earlier[code + PAYABLE] = done.payable.as_fraction()
-        for use in done.uses:
+        for exact in done.uses:
+            # Ledgers count what is really paid, in whole minor units: the next coverage finds only that left.
+            use = replace(exact, amount=Money.of_fraction(exact.amount, policy.currency).as_fraction())
+            uses.append(use)
             taken[use.aggregate_id, use.period] = taken.get((use.aggregate_id, use.period), ZERO) + use.amount
     decided = tuple(found[line.line_id] for line in report.lines)
     kind = _kind(runs, policy)
@@ -105,7 +109,7 @@ def adjudicate(report: Report, policy: PolicySnapshot, used: Used = NOTHING_USED
         kind=DecisionKind.refer if questions else kind,
         coverages=tuple(_result(one, policy) for one in runs),
         problems=tuple(problems),
-        uses=tuple(use for one in runs for use in one.uses),
+        uses=tuple(uses),
         answered=kind,
     )
 

@@ -85,9 +85,7 @@ class Vicinity:
         """The numbers of the policies that were read."""
         return self._counts.keys()
 
-    def around(
-        self, policy_number: str, claim_id: ClaimId, is_stored: bool, loss_at: datetime | None = None
-    ) -> Around:
+    def around(self, policy_number: str, claim_id: ClaimId, is_stored: bool, loss_at: datetime | None = None) -> Around:
         """What stands around one claim of the policy, whose loss was then: the same, whatever else is in the batch."""
         near = [one for one in self._near.get(policy_number, {}).values() if one.claim_id != claim_id]
         if loss_at is not None:

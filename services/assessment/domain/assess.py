@@ -81,7 +81,7 @@ def take_finding(
         seconds = rules.decisions.policy_wait.seconds_after(finding, attempt + 1)
         if seconds is not None:
             return RetryLater(state.wait.reason.value, now + timedelta(seconds=seconds)), state
-        return _refer_without_policy(state, finding, rules, cause_id, now)
+        return refer_without_policy(state, _GIVEN_UP[finding], rules, cause_id, now)
     return _with_finding(state, finding, rules, cause_id, now, tries=state.wait.tries + attempt)
 
 
@@ -98,7 +98,7 @@ def _with_finding(
         return _register(state, finding, rules, cause_id, now)
     reason, seconds = _WAITS.get(finding), rules.decisions.policy_wait.seconds_after(finding, 1)
     if reason is None or seconds is None:
-        return _refer_without_policy(state, finding, rules, cause_id, now)
+        return refer_without_policy(state, _GIVEN_UP[finding], rules, cause_id, now)
     due = now + timedelta(seconds=seconds)
     awaited = PolicyAwaited(reason=reason, attempt=tries, next_attempt_at=due)
     return tell(state, cause_id, (awaited,), (_lookup(state, due),))
@@ -194,11 +194,12 @@ def refer_anew(
     return tell(state, cause_id, (ClaimReferred(reasons=reasons, desk=proposal.desk, decision=decision),))
 
 
-def _refer_without_policy(
-    state: ClaimState, finding: PolicyMissing, rules: RuleBook, cause_id: UUID, now: datetime
+def refer_without_policy(
+    state: ClaimState, reason: ReferralReason, rules: RuleBook, cause_id: UUID, now: datetime
 ) -> Decided:
+    """A person is asked about a claim whose policy nobody has found."""
     desk = rules.decisions.at(now).of_line(_report(state).line).desk
-    return tell(state, cause_id, (ClaimReferred(reasons=(_GIVEN_UP[finding],), desk=desk),))
+    return tell(state, cause_id, (ClaimReferred(reasons=(reason,), desk=desk),))
 
 
 def _report(state: ClaimState) -> Report:

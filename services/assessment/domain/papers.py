@@ -8,7 +8,7 @@ from uuid import UUID
 from schemas.assessment import ClaimClosed, ClaimOutcome, ReferralReason
 from schemas.intake import ClaimWithdrawn, DocumentsReceived
 from schemas.outcomes import Nothing
-from services.assessment.domain.assess import Decided, refer_anew, tell
+from services.assessment.domain.assess import Decided, refer_anew, refer_without_policy, tell
 from services.assessment.domain.claim import ClaimState, Status, fold
 from services.assessment.domain.rule_book import RuleBook
 
@@ -19,8 +19,10 @@ def take_documents(
     """The claim goes on, to a person, when the last paper that was asked for is there; others are only kept."""
     waited = state.status is Status.awaiting_info
     state = fold(state, event, cause_id)
-    if not waited or state.asked_papers or state.policy is None:
+    if not waited or state.asked_papers:
         return Nothing(), state
+    if state.policy is None:
+        return refer_without_policy(state, ReferralReason.documents_received, rules, cause_id, now)
     return refer_anew(state, state.policy, rules, cause_id, now, ReferralReason.documents_received)
 
 

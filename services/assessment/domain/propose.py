@@ -22,7 +22,7 @@ from schemas.money import Money, exact_text
 from schemas.policy import PolicySnapshot, PolicyStatus
 from services.assessment.domain.adjudicate import NOTHING_USED, Adjudication, Used, adjudicate, unknown_facts
 from services.assessment.domain.claim import ClaimState, Report, neighbour_of
-from services.assessment.domain.limits import claimed, most_of
+from services.assessment.domain.limits import computed_by_coverage, rooms_left
 from services.assessment.domain.position import Use
 from services.assessment.domain.rule_book import RuleBook
 from services.assessment.domain.rules import RulesVersion
@@ -153,7 +153,7 @@ def ledger_uses(uses: Sequence[Use], currency: str) -> tuple[LedgerUse, ...]:
     return tuple(
         LedgerUse(aggregate_id=ledger, period=period, amount=Money.of_fraction(amount, currency), borne=borne)
         for (ledger, period, borne), amount in taken.items()
-        if amount
+        if Money.of_fraction(amount, currency)
     )
 
 
@@ -194,21 +194,19 @@ def _line_facts(line: ReportedLine) -> list[Any]:
     return [*told, *more] if any(more) else told
 
 
-def reserves_of(decision: Decision, policy: PolicySnapshot, report: Report) -> tuple[ReserveLine, ...]:
+def reserves_of(
+    decision: Decision, policy: PolicySnapshot, report: Report, used: Used = NOTHING_USED
+) -> tuple[ReserveLine, ...]:
     """The reserve the approval uses, per coverage: what was computed; an override lowers it in proportion.
 
     What an override adds goes where there is room under the limits, in proportion to the room.
     """
-    computed: dict[str, Money] = {}
-    for line in decision.lines:
-        if line.payable:
-            before = computed.get(line.coverage_code, Money.zero(line.payable.currency))
-            computed[line.coverage_code] = before + line.payable
+    computed = computed_by_coverage(decision)
     if decision.payable < decision.computed:
         parts = decision.payable.allocate([amount.amount_minor for amount in computed.values()])
         computed = dict(zip(computed, parts, strict=True))
     elif decision.payable > decision.computed:
-        computed = _raised(decision, policy, report, computed)
+        computed = _raised(decision, policy, report, computed, used)
     return tuple(
         ReserveLine(coverage_code=code, cost_type=CostType.indemnity, amount=amount)
         for code, amount in computed.items()
@@ -216,13 +214,14 @@ def reserves_of(decision: Decision, policy: PolicySnapshot, report: Report) -> t
     )
 
 
-def _raised(decision: Decision, policy: PolicySnapshot, report: Report, computed: dict[str, Money]) -> dict[str, Money]:
+def _raised(
+    decision: Decision, policy: PolicySnapshot, report: Report, computed: dict[str, Money], used: Used
+) -> dict[str, Money]:
     """What an override adds goes where there is room; a coverage without a limit takes it all."""
-    zero, covered = Money.zero(policy.currency), claimed(report, policy)
+    zero, rooms = Money.zero(policy.currency), rooms_left(report, policy, decision, used)
     extra = decision.payable - decision.computed
-    for one in covered:
-        if most_of(one) is None:
+    for one, room in rooms:
+        if room is None:
             return computed | {one.code: computed.get(one.code, zero) + extra}
-    room = [max(0, ((most_of(one) or zero) - computed.get(one.code, zero)).amount_minor) for one in covered]
-    parts = extra.allocate(room)
-    return {one.code: computed.get(one.code, zero) + part for one, part in zip(covered, parts, strict=True)}
+    parts = extra.allocate([(room or zero).amount_minor for _, room in rooms])
+    return {one.code: computed.get(one.code, zero) + part for (one, _), part in zip(rooms, parts, strict=True)}

@@ -21,17 +21,18 @@ from schemas.assessment import (
     DocumentsRequested,
     ReferralReason,
 )
-from schemas.decision import Decision, DecisionKind, LedgerUse, Override
+from schemas.decision import Decision, DecisionKind, LedgerUse, Override, ReserveLine
 from schemas.event import Event
 from schemas.ids import DecisionId
-from schemas.money import Money, exact_amount
+from schemas.money import Money
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.outcomes import Nothing
 from schemas.policy import PolicySnapshot
 from services.assessment.domain.around import shares_ledgers
 from services.assessment.domain.assess import Decided, look_again, refer_anew, tell
 from services.assessment.domain.claim import ClaimState, Referral, Report
-from services.assessment.domain.limits import limits_total
+from services.assessment.domain.limits import computed_by_coverage, limits_total
+from services.assessment.domain.periods import shared_limits
 from services.assessment.domain.propose import DECISION_NAME, input_hash, propose, reserves_of
 from services.assessment.domain.rule_book import RuleBook
 from services.assessment.domain.rules import RulesVersion
@@ -75,22 +76,38 @@ def take_review(state: ClaimState, event: ReviewRecorded, rules: RuleBook, cause
             return _close_as_duplicate(case)
     if state.policy is None:
         return look_again(state, cause_id, now)
-    if _ledgers_moved(case, state.policy):
-        return refer_anew(state, state.policy, rules, cause_id, now, ReferralReason.ledger_changed)
-    if event.amount is not None:
-        return _approve_amount(case, event.amount, state.policy)
-    if referral.decision is None:
-        return _refer_again(case, referral.reasons)
-    return _approve(case, referral.decision, state.policy)
+    return _approve(case, state.policy)
 
 
-def _ledgers_moved(case: _Case, policy: PolicySnapshot) -> bool:
+def _approve(case: _Case, policy: PolicySnapshot) -> Decided:
+    """An approval counts on shared limits as they are now: if others have used them meanwhile, it is asked again."""
+    state, proposed = case.state, case.referral.decision
+    fresh = _fresh(case, policy)
+    if fresh is not None and proposed is not None and _moved(case, proposed, fresh, policy):
+        return refer_anew(state, policy, case.rules, case.cause_id, case.now, ReferralReason.ledger_changed)
+    if case.event.amount is not None:
+        return _approve_amount(case, case.event.amount, policy)
+    if proposed is None:
+        return _refer_again(case, case.referral.reasons)
+    return _approve_proposed(case, proposed, fresh or proposed, policy)
+
+
+def _fresh(case: _Case, policy: PolicySnapshot) -> Decision | None:
+    """What comes out now, where other claims can have changed it."""
+    state = case.state
+    if state.snapshot_hash is None or not shares_ledgers(policy):
+        return None
+    return propose(state, policy, state.snapshot_hash, case.rules, case.cause_id, case.now).decision
+
+
+def _moved(case: _Case, proposed: Decision, fresh: Decision, policy: PolicySnapshot) -> bool:
     """Whether other claims have meanwhile used what this proposal counts on."""
-    proposed = case.referral.decision
-    if proposed is None or case.state.snapshot_hash is None or not shares_ledgers(policy):
-        return False
-    fresh = propose(case.state, policy, case.state.snapshot_hash, case.rules, case.cause_id, case.now).decision
-    return fresh is None or (fresh.computed, fresh.uses) != (proposed.computed, proposed.uses)
+    if fresh.computed != proposed.computed:
+        return True
+    if proposed.override is None:
+        return fresh.uses != proposed.uses
+    most = limits_total(case.report, policy, fresh, case.state.around.used)
+    return most is not None and proposed.override.final > most
 
 
 def _deny(case: _Case) -> Decided:
@@ -123,17 +140,22 @@ def _ask_documents(case: _Case) -> Decided:
 
 
 def _close_as_duplicate(case: _Case) -> Decided:
-    """The other claim goes on in its stead. Nothing may have been approved on this one, and the other must be named."""
-    if case.state.duplicate_of is None or case.state.decision is not None or case.state.advances:
+    """The other claim goes on in its stead. Nothing may have been approved on this one, and the other must be named,
+    and not itself be over without payment: two claims cannot both be closed for each other's sake.
+    """
+    state = case.state
+    other = next((one for one in state.around.near if one.claim_id == state.duplicate_of), None)
+    is_over = other is not None and not other.open_or_paid
+    if state.duplicate_of is None or state.decision is not None or state.advances or is_over:
         return _refer_again(case, case.referral.reasons)
     return case.tell(ClaimClosed(outcome=ClaimOutcome.duplicate))
 
 
-def _approve(case: _Case, proposed: Decision, policy: PolicySnapshot) -> Decided:
+def _approve_proposed(case: _Case, proposed: Decision, base: Decision, policy: PolicySnapshot) -> Decided:
     decision_id = DecisionId.of(case.cause_id, DECISION_NAME)
     if _OF_PAYMENT.intersection(case.referral.reasons):
         # Approved once already, for the same amount: a new decision lets payment replace what failed, never add to it.
-        return _pay(case, proposed.model_copy(update={"decision_id": decision_id}), policy)
+        return _pay(case, proposed.model_copy(update={"decision_id": decision_id, "uses": base.uses}), policy)
     if not proposed.payable:
         decided = _decided(case, proposed, DecisionKind.nil)
         nil = ClaimDecidedNil(decision=decided, person=case.event.person, reason=case.event.reason)
@@ -148,7 +170,7 @@ def _approve_amount(case: _Case, amount: Money, policy: PolicySnapshot) -> Decid
         raise ValueError("a claim with a policy has its snapshot's hash")
     if amount.currency != policy.currency:
         return _refer_again(case, (ReferralReason.currency_differs,))
-    most = limits_total(case.report, policy, referral.decision)
+    most = limits_total(case.report, policy, referral.decision, state.around.used)
     if most is not None and amount > most:
         return _refer_again(case, (ReferralReason.above_coverage_limits,))
     zero = Money.zero(policy.currency)
@@ -170,7 +192,8 @@ def _approve_amount(case: _Case, amount: Money, policy: PolicySnapshot) -> Decid
 def _pay(case: _Case, decision: Decision, policy: PolicySnapshot) -> Decided:
     """The approval; where everything of it was paid in advance, the claim is over with it."""
     event = case.event
-    reserves = reserves_of(decision, policy, case.report)
+    reserves = reserves_of(decision, policy, case.report, case.state.around.used)
+    decision = decision.model_copy(update={"uses": _uses(case, decision, reserves, policy)})
     approval: Event
     if decision.kind is DecisionKind.partial:
         approval = ClaimPartlyApproved(
@@ -208,43 +231,56 @@ def _decided(case: _Case, proposed: Decision, kind: DecisionKind, amount: Money 
         "kind": kind,
         "payable": proposed.computed if override is None else override.final,
         "override": override,
-        "uses": _uses(proposed, override),
         "advanced": case.state.advanced,
     }
     return proposed.model_copy(update=changes)
 
 
-def _uses(proposed: Decision, override: Override | None) -> tuple[LedgerUse, ...] | None:
-    """What is taken from shared ledgers: less where less is paid; more where more is, up to what a ledger has left."""
-    if override is None or not proposed.uses:
-        return proposed.uses
-    if override.final < override.computed:
-        part = Fraction(override.final.amount_minor, override.computed.amount_minor)
-        scaled = [
-            one if one.borne else one.model_copy(update={"amount": _part_of(one.amount, part)}) for one in proposed.uses
-        ]
-        return tuple(one for one in scaled if one.amount) or None
-    more, left = override.final - override.computed, _left(proposed)
-    return tuple(
-        one if one.borne else one.model_copy(update={"amount": one.amount + min(more, left)}) for one in proposed.uses
-    )
+def _uses(
+    case: _Case, decision: Decision, reserves: tuple[ReserveLine, ...], policy: PolicySnapshot
+) -> tuple[LedgerUse, ...] | None:
+    """What is taken from shared ledgers: less where less is paid, but never less than an advance has taken; more, by
+    the coverages it goes to, where more is paid. `decision` still has what the terms take.
+    """
+    override = decision.override
+    if override is None or override.final == override.computed:
+        return decision.uses
+    if override.final > override.computed:
+        return _raised(case.report, decision, reserves, policy)
+    part = Fraction(override.final.amount_minor, override.computed.amount_minor)
+    taken = {_ledger(one): one for advance in case.state.advances for one in advance.uses or ()}
+    for one in decision.uses or ():
+        scaled = one if one.borne else one.model_copy(update={"amount": _part_of(one.amount, part)})
+        before = taken.get(_ledger(one))
+        taken[_ledger(one)] = scaled if before is None or before.amount < scaled.amount else before
+    return tuple(one for one in taken.values() if one.amount) or None
+
+
+def _raised(
+    report: Report, decision: Decision, reserves: tuple[ReserveLine, ...], policy: PolicySnapshot
+) -> tuple[LedgerUse, ...] | None:
+    computed = computed_by_coverage(decision)
+    taken = {_ledger(one): one for one in decision.uses or ()}
+    for line in reserves:
+        coverage = policy.coverage(line.coverage_code)
+        extra = line.amount - computed.get(line.coverage_code, Money.zero(policy.currency))
+        if coverage is None or not extra:
+            continue
+        for ledger, period in shared_limits(coverage, policy, report.loss_at, report.loss_zone):
+            before = taken.get((ledger, period, False))
+            amount = extra if before is None else before.amount + extra
+            taken[ledger, period, False] = LedgerUse(aggregate_id=ledger, period=period, amount=amount)
+    return tuple(taken.values()) or None
+
+
+def _ledger(use: LedgerUse) -> tuple[str, str, bool]:
+    return use.aggregate_id, use.period, use.borne
 
 
 def _part_of(amount: Money, part: Fraction) -> Money:
     """Rounded up: what is taken from a ledger is never less than what is paid from it."""
     exact = amount.amount_minor * part
     return Money(-(-exact.numerator // exact.denominator), amount.currency)
-
-
-def _left(proposed: Decision) -> Money:
-    """The least that a shared limit of the proposal still has."""
-    currency = proposed.computed.currency
-    left = [
-        Money.of_fraction(exact_amount(one.results["aggregate_remaining_after"]), currency)
-        for one in proposed.coverages or ()
-        if one.results is not None and "aggregate_remaining_after" in one.results
-    ]
-    return min(left) if left else Money.zero(currency)
 
 
 def _left_out(decision: Decision, zero: Money | None = None) -> Money:

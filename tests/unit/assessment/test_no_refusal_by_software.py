@@ -125,7 +125,8 @@ def test_only_a_persons_verdict_ever_refuses_or_reduces(
 
 def _replay(state: ClaimState, event: Event | None, told: list[Event], cause: Any) -> ClaimState:
     """The fold of what was told and of what it followed from; a payment without an approval was refused."""
-    refused = isinstance(event, PaymentConfirmed) and state.decision is None and state.status is not Status.closed
+    approved = state.decision is not None or bool(state.advances) or state.status is Status.closed
+    refused = isinstance(event, PaymentConfirmed) and not approved
     if event is not None and not refused:
         state = fold(state, event, cause)
     for number, one in enumerate(told):

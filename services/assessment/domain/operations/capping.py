@@ -9,7 +9,7 @@ from schemas.money import Money, exact_text
 from schemas.terms import ContributionMethod, DeductiblePer, LimitBasis, Operation, Period, Sharing, Sublimit
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
-from services.assessment.domain.periods import period_of
+from services.assessment.domain.periods import SHARED_BASES, limit_ledger, period_of
 from services.assessment.domain.position import (
     ONE,
     ZERO,
@@ -23,7 +23,6 @@ from services.assessment.domain.position import (
 
 AGGREGATE_EXHAUSTED = "AGGREGATE_EXHAUSTED"
 TRIGGER_NOT_MET = "TRIGGER_NOT_MET"
-_SHARED_BASES = {LimitBasis.aggregate_annual: Period.policy_year, LimitBasis.lifetime: Period.lifetime}
 
 
 def limit(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -34,9 +33,9 @@ def limit(position: Position, operation: Operation, terms: Terms, places: Sequen
     whole = terms.needed(operation.of or "term:limit", position)
     if operation.less is not None:
         whole = max(ZERO, whole - terms.needed(operation.less, position))
-    if operation.of is None and basis in _SHARED_BASES:
-        ledger = f"{terms.coverage.code}.limit"
-        return _shared(position, operation, terms, places, whole, ledger, _SHARED_BASES[basis], operation.clause_id)
+    if operation.of is None and basis in SHARED_BASES:
+        ledger = limit_ledger(terms.coverage)
+        return _shared(position, operation, terms, places, whole, ledger, SHARED_BASES[basis], operation.clause_id)
     return _capped(position, operation, places, whole)
 
 

@@ -90,7 +90,7 @@ def two_operations(report: Report, policy: PolicySnapshot) -> tuple[Any, ...]:
             raise AssertionError("both lines of the benchmark's claim are covered")
         amount, steps = line.asked.as_fraction(), []
         sizes = {"deductible": coverage.deductibles[0].amount.as_fraction(), "limit": coverage.limit.as_fraction()}
-        for operation in coverage.operations:
+        for operation in (one for one in coverage.operations if one.op in sizes):
             size = sizes[operation.op]
             after = max(Fraction(0), amount - size) if operation.op == "deductible" else min(amount, size)
             steps.append(

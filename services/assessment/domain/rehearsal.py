@@ -317,7 +317,12 @@ class Rehearsal:
             case ClaimWithdrawn() | PaymentConfirmed() | PaymentRejected():
                 return fold(state, event, one.event_id)
             case ClaimApproved() | ClaimPartlyApproved() | ClaimDecidedNil():
-                return state if case.pays and state.uses else replace(state, uses=self._uses_now(one, state))
+                if case.pays and state.uses:
+                    return state
+                # What a person set is theirs under any rules; what they approved as proposed is the draft's proposal.
+                recorded = event.decision.override is not None
+                uses = event.decision.uses or () if recorded else self._uses_now(one, state)
+                return replace(state, uses=uses)
             case ClaimDenied():
                 return state if case.pays else replace(state, uses=())
             case ClaimClosed() if event.outcome in _KEEP_USES:

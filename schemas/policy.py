@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from schemas.ids import SubjectId
-from schemas.model import ClauseId, Code, Instant, Jurisdiction, Model, PolicyNumber, Privacy, canonical_json
+from schemas.model import ClauseId, Code, Instant, Jurisdiction, Model, PolicyNumber, Privacy, canonical_bytes
 from schemas.money import Currency, Money
 from schemas.terms import Coverage
 
@@ -78,8 +78,7 @@ class PolicySnapshot(Model):
 
     def snapshot_hash(self) -> str:
         """SHA-256 over the canonical JSON of the terms, without `retrieved_at`: the same terms hash the same."""
-        terms = self.model_dump(mode="json", exclude={"retrieved_at"}, exclude_none=True)
-        return sha256(canonical_json(terms)).hexdigest()
+        return sha256(canonical_bytes(self, exclude={"retrieved_at"})).hexdigest()
 
 
 def amounts_of(coverage: Coverage) -> Iterator[Money]:

@@ -146,6 +146,9 @@ def money_of(amount: str, currency: str) -> Money:
     """Decimal text with any number of decimals that says whole minor units; MoneyError otherwise."""
     if currency not in CURRENCY_DECIMALS or not re.fullmatch(_AMOUNT, amount, re.ASCII):
         raise MoneyError("the policy system's amount is not decimal text of a known currency")
+    whole, _, decimals = amount.partition(".")
+    if len(decimals) == CURRENCY_DECIMALS[currency]:
+        return Money(int(whole + decimals), currency)
     exact = Fraction(amount)
     money = Money.of_fraction(exact, currency)
     if money.as_fraction() != exact:

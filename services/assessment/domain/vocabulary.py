@@ -72,7 +72,6 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     }
 )
 
-_FIELDS = tuple(name for name in Operation.model_fields if name not in COMMON)
 _OF_LINES = frozenset({"insured_value", "replacement_cost", "asked", "category", "item_id", "coverage_code"})
 _OF_CLAIMS = frozenset(
     "peril cause_code line jurisdiction loss_at reported_at effective_from effective_to inception".split()
@@ -116,12 +115,11 @@ def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool)
     if spec is None:
         yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}")
         return
-    for name in _FIELDS:
-        given = getattr(operation, name) is not None
-        if given and name not in spec.takes:
-            yield Flaw(place, f"{operation.op} takes no {name}")
-        if not given and name in spec.needs:
-            yield Flaw(place, f"{operation.op} needs {name}")
+    given = {name for name in operation.model_fields_set - COMMON if getattr(operation, name) is not None}
+    for name in sorted(given - spec.takes):
+        yield Flaw(place, f"{operation.op} takes no {name}")
+    for name in sorted(spec.needs - given):
+        yield Flaw(place, f"{operation.op} needs {name}")
     for name in sorted(spec.terms):
         if whole and not getattr(coverage, name):
             yield Flaw(place, f"{operation.op} needs {name} in the coverage")

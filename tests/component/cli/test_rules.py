@@ -1,4 +1,4 @@
-"""claimflow rules: a rehearsal by command, what it prints and writes and leaves alone, drafts and files that are wrong."""
+"""claimflow rules: a rehearsal by command, what it shows, writes and leaves alone; drafts and files that are wrong."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ _NEAR = text(
               SELECT claim_id, loss_at, peril, place, asked_minor, currency, in_play
                 FROM assessment_claims AS other
                WHERE other.policy_number = given.policy_number
-                 AND other.loss_at BETWEEN given.loss_at - :days AND given.loss_at + :days
+                 AND other.loss_at BETWEEN given.loss_at - CAST(:days AS interval)
+                                        AND given.loss_at + CAST(:days AS interval)
                ORDER BY greatest(other.loss_at - given.loss_at, given.loss_at - other.loss_at), claim_id
                LIMIT :most) AS near"""
 )

@@ -22,10 +22,11 @@ from messaging.work import Dispatcher
 from schemas.assessment import ClaimReferred
 from schemas.envelope import Envelope
 from schemas.event import Event, decode
-from schemas.ids import ClaimId
+from schemas.ids import ClaimId, EventId, PaymentId
 from schemas.intake import ReportedLine
 from schemas.money import Money
 from schemas.outcomes import Emit, Outcome
+from schemas.payment import PaymentRejected
 from schemas.terms import Coverage, Deductible, Operation, Valuation
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.assessment.adapters.claims_memory import MemoryClaims
@@ -37,7 +38,14 @@ from services.assessment.app import assessment_stage
 from services.assessment.domain.claim import ClaimState, Report
 from services.assessment.domain.rule_book import RuleBook
 from services.assessment.ports import PolicyBook
-from tests.builders.events import REPORTED_AT, a_claim_id, an_id, on_the_wire
+from tests.builders.events import (
+    REPORTED_AT,
+    a_claim_id,
+    a_payment_confirmed,
+    a_review_recorded,
+    an_id,
+    on_the_wire,
+)
 
 PARTITIONS = 2
 RULES = load_rule_book()
@@ -187,6 +195,25 @@ class AssessmentHouse:
         envelope.setdefault("cause_id", uuid5(claim, f"cause:{event.WRITER}:{sequence}"))
         key, value, headers = on_the_wire(event, claim, sequence, **envelope)
         self.log.append(Outgoing(topic_of(event.WRITER), partition_of(key, PARTITIONS), key, value, headers))
+
+    def judge(self, claim: ClaimId | None = None, **changes: Any) -> None:
+        """A person's verdict on the claim's open referral, an approval unless it says otherwise."""
+        claim = claim or a_claim_id()
+        event = a_review_recorded(**{"referral_event_id": EventId(self.referral_id(claim))} | changes)
+        self.tell(event, claim, after={"intake": 1})
+
+    def confirm(self, amount: str, claim: ClaimId | None = None, name: str = "payment") -> None:
+        """The bank has paid so much."""
+        claim = claim or a_claim_id()
+        event = a_payment_confirmed(f"{claim}:{name}", amount=Money.of_text(amount, "USD"))
+        self.tell(event, claim, after={"intake": 1})
+
+    def reject(self, claim: ClaimId | None = None, name: str = "payment") -> None:
+        """The bank has refused for good."""
+        claim = claim or a_claim_id()
+        payment = PaymentId(an_id(f"{claim}:{name}"))
+        event = PaymentRejected(payment_id=payment, end_to_end_id="0" * 32, code="AC04", reason="account closed")
+        self.tell(event, claim, after={"intake": 1})
 
     async def run(self) -> None:
         """Takes in what is on the log and carries out the work that is due now."""

@@ -25,6 +25,7 @@ from schemas.event import Event, decode
 from schemas.ids import ClaimId, EventId, PaymentId
 from schemas.intake import ReportedLine
 from schemas.money import Money
+from schemas.ops import ReviewRecorded
 from schemas.outcomes import Emit, Outcome
 from schemas.payment import PaymentRejected
 from schemas.terms import Coverage, Deductible, Operation, Valuation
@@ -35,7 +36,7 @@ from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.adapters.rule_book_files import load_rule_book
 from services.assessment.adapters.surroundings_memory import MemorySurroundings
 from services.assessment.app import assessment_stage
-from services.assessment.domain.claim import ClaimState, Report
+from services.assessment.domain.claim import ClaimState, Report, fold
 from services.assessment.domain.rule_book import RuleBook
 from services.assessment.ports import PolicyBook
 from tests.builders.events import (
@@ -159,7 +160,9 @@ class AssessmentHouse:
         book: PolicyBook | None = None,
         rules: RuleBook = RULES,
         at_commit: Callable[[Literal["before", "after"]], None] = lambda _: None,
+        batch: int = 500,
     ) -> None:
+        self._batch = batch
         self.clock = SteppedClock()
         self.policies = MemoryPolicyBook(TERMS, self.clock.now)
         self.store = MemoryStore(at_commit)
@@ -169,6 +172,7 @@ class AssessmentHouse:
         self._book = book or self.policies
         self._tokens = random.Random(11)
         self._sequences: dict[tuple[ClaimId, str], int] = {}
+        self.inputs: list[tuple[Envelope, Event]] = []
         self.engine: MemoryEngine
         self.dispatcher: Dispatcher
         self.stage: Stage
@@ -194,6 +198,7 @@ class AssessmentHouse:
         sequence = self._sequences[claim, event.WRITER] = self._sequences.get((claim, event.WRITER), 0) + 1
         envelope.setdefault("cause_id", uuid5(claim, f"cause:{event.WRITER}:{sequence}"))
         key, value, headers = on_the_wire(event, claim, sequence, **envelope)
+        self.inputs.append((Envelope.from_headers(headers), event))
         self.log.append(Outgoing(topic_of(event.WRITER), partition_of(key, PARTITIONS), key, value, headers))
 
     def judge(self, claim: ClaimId | None = None, **changes: Any) -> None:
@@ -217,7 +222,7 @@ class AssessmentHouse:
 
     async def run(self) -> None:
         """Takes in what is on the log and carries out the work that is due now."""
-        await self.engine.run_dry()
+        await self.engine.run_dry(self._batch)
         [effect] = self.stage.effects
         while await self.dispatcher.step(effect):
             pass
@@ -245,6 +250,21 @@ class AssessmentHouse:
             event = decode(envelope.type, record.value)
             assert found.setdefault(envelope.id, (envelope, event))[1] == event
         return list(found.values())
+
+    def folded(self, claim: ClaimId) -> ClaimState:
+        """The claim's state from the log alone: each input it was told, then what it told because of it."""
+        answers: dict[UUID, list[tuple[Envelope, Event]]] = {}
+        for envelope, event in self.records():
+            answers.setdefault(envelope.cause_id, []).append((envelope, event))
+        state = ClaimState(claim)
+        for envelope, event in self.inputs:
+            if envelope.subject != claim:
+                continue
+            if not isinstance(event, ReviewRecorded):
+                state = fold(state, event, envelope.id)
+            for answer, told in answers.get(envelope.id, ()):
+                state = fold(state, told, answer.id)
+        return state
 
     def told(self, kind: type[E], claim: ClaimId | None = None) -> list[E]:
         return [

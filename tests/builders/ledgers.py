@@ -5,6 +5,7 @@ Losses of one policy lie days apart, so that no two of them look like one loss t
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from services.assessment.domain.decision_table import TableVersion
 from services.assessment.domain.rule_book import RuleBook
 from tests.builders.assessment import RULES, a_flood_coverage, an_asked_line
 from tests.builders.events import a_claim_id, a_claim_reported, a_policy_snapshot, usd
+from tests.simulation.outside import Faults, SimPolicyBook
 
 YEAR_BEGINS = datetime(2012, 1, 1, 5, tzinfo=UTC)
 FIRST_LOSS = datetime(2012, 2, 1, 16, tzinfo=UTC)
@@ -100,3 +102,10 @@ def a_years_loss(nth: int, asked: str | None, number: str = "FL-000001", **chang
 
 def taken(uses: Iterable[LedgerUse], ledger: str = "all-losses") -> Fraction:
     return sum((one.amount.as_fraction() for one in uses if one.aggregate_id == ledger), Fraction(0))
+
+
+def a_book(*policies: PolicySnapshot) -> SimPolicyBook:
+    """The policy system that knows these policies and never fails."""
+    book = SimPolicyBook(random.Random(3), Faults.none())
+    book.policies = {policy.policy_number: policy for policy in policies}
+    return book

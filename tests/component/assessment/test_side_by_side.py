@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from fractions import Fraction
 
 import pytest
@@ -21,7 +20,6 @@ from schemas.assessment import (
 )
 from schemas.ids import ClaimId, claim_reference
 from schemas.ops import Verdict
-from schemas.policy import PolicySnapshot
 from services.assessment.domain.claim import Status
 from tests.builders.assessment import AssessmentHouse, an_asked_line, an_assessment_house
 from tests.builders.events import (
@@ -34,24 +32,18 @@ from tests.builders.events import (
 )
 from tests.builders.ledgers import (
     MANY_ARE_USUAL,
+    a_book,
     a_hurricane_policy,
     a_years_loss,
     an_aggregate_policy,
     taken,
 )
-from tests.simulation.outside import Faults, SimPolicyBook
 
 pytestmark = pytest.mark.asyncio
 
 ONE, TWO, THREE = a_claim_id(1), a_claim_id(2), a_claim_id(3)
 ASKED = ["ClaimRegistered", "ClaimSegmented", "ReserveSet", "ClaimReferred"]
 DENIAL = {"verdict": Verdict.deny, "reason": "No cover.", "clause_id": "SFIP.V", "fact": "No flood."}
-
-
-def a_book(*policies: PolicySnapshot) -> SimPolicyBook:
-    book = SimPolicyBook(random.Random(3), Faults.none())
-    book.policies = {policy.policy_number: policy for policy in policies}
-    return book
 
 
 async def report(house: AssessmentHouse, nth: int, asked: str, policy: str = "FL-000001") -> None:

@@ -41,13 +41,14 @@ from tests.builders.assessment import NOW, SteppedClock
 from tests.builders.events import a_claim_id, a_review_recorded, on_the_wire
 from tests.builders.ledgers import (
     MANY_ARE_USUAL,
+    a_book,
     a_hurricane_policy,
     a_members_policy,
     a_years_loss,
     an_aggregate_policy,
     taken,
 )
-from tests.simulation.outside import Faults, SimPolicyBook
+from tests.simulation.outside import SimPolicyBook
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.database]
 
@@ -108,12 +109,6 @@ class Desk:
 def an_input(claim_id: ClaimId, event: Event) -> Input:
     cause = uuid5(claim_id, f"{event.TYPE}:{event.model_dump_json()}")
     return Input(cause, claim_id, event.TYPE, event, NOW, NOW, event.WRITER, 1)
-
-
-def a_book(*policies: PolicySnapshot) -> SimPolicyBook:
-    book = SimPolicyBook(random.Random(3), Faults.none())
-    book.policies = {policy.policy_number: policy for policy in policies}
-    return book
 
 
 @pytest.fixture(params=[12, pytest.param(100, marks=pytest.mark.long)])

@@ -35,6 +35,7 @@ from services.assessment.domain.duplicates import (
 )
 from services.assessment.domain.limits import most_of
 from services.assessment.domain.rules import AssessmentRules
+from services.assessment.domain.vocabulary import EXEMPTING
 
 STATED = "stated."
 """A fact with this prefix is one that the claim itself states, under the name that follows."""
@@ -61,6 +62,10 @@ class FactSpec:
 FACTS: Mapping[str, FactSpec] = {
     "line": FactSpec(Kind.code, "line of business, as reported", never_unknown=True),
     "jurisdiction": FactSpec(Kind.code, "where the policy belongs, e.g. US-NY", never_unknown=True),
+    "country": FactSpec(Kind.code, "country of the policy, e.g. CN", never_unknown=True),
+    "undisclosed_cut": FactSpec(
+        Kind.flag, "a clause took something off without proof that it was pointed out at sale", never_unknown=True
+    ),
     "peril": FactSpec(Kind.code, "cause of the loss, as reported"),
     "cause_code": FactSpec(Kind.code, "the source's own code of the cause"),
     "asked": FactSpec(Kind.money, "sum of what is asked; unknown if nothing is stated"),
@@ -150,6 +155,8 @@ def triage_facts(
     return facts | {
         "line": report.line,
         "jurisdiction": policy.jurisdiction,
+        "country": policy.jurisdiction[:2],
+        "undisclosed_cut": adjudication is not None and _undisclosed(adjudication, policy),
         "peril": None if report.peril == UNKNOWN_PERIL else report.peril,
         "cause_code": report.cause_code,
         "asked": asked_total(report.lines, report.currency),
@@ -250,6 +257,15 @@ def _stated(value: FactValue | None, kind: Kind) -> Fact:
     if kind is Kind.code:
         return value if _CODE.fullmatch(value) else None
     return Fraction(value) if _DECIMAL.fullmatch(value) else None
+
+
+def _undisclosed(adjudication: Adjudication, policy: PolicySnapshot) -> bool:
+    shown = {one.clause_id for one in policy.disclosure_evidence or ()}
+    return any(
+        step.op in EXEMPTING and step.amount_in != step.amount_out and step.clause_id not in shown
+        for line in adjudication.lines
+        for step in line.steps
+    )
 
 
 def _over_limit(report: Report, policy: PolicySnapshot) -> bool:

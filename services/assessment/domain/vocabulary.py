@@ -24,7 +24,8 @@ class OperationSpec:
     """`takes` and `needs` name fields of an operation, `terms` fields of the coverage without which it cannot run.
 
     `values`: it can say what a line is worth that states no amount. `caps`: it bounds what is paid. `sees_when`: it
-    looks at its own conditions instead of being left out where they do not hold.
+    looks at its own conditions instead of being left out where they do not hold. `exempting`: its clause takes from
+    what the insurer would owe, so it has to have been pointed out at sale (PRC Insurance Law art. 17).
     """
 
     run: Run
@@ -34,6 +35,7 @@ class OperationSpec:
     values: bool = False
     caps: bool = False
     sees_when: bool = False
+    exempting: bool = False
 
 
 def _spec(run: Run, takes: str = "", needs: str = "", terms: str = "", **marks: bool) -> OperationSpec:
@@ -44,9 +46,9 @@ def _spec(run: Run, takes: str = "", needs: str = "", terms: str = "", **marks: 
 OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     {
         "in_force": _spec(cover.in_force, "reason"),
-        "waiting": _spec(cover.waiting, "reason", terms="waiting"),
-        "frequency": _spec(cover.frequency, "reason", terms="frequency"),
-        "exclusions": _spec(cover.exclusions, terms="exclusions"),
+        "waiting": _spec(cover.waiting, "reason", terms="waiting", exempting=True),
+        "frequency": _spec(cover.frequency, "reason", terms="frequency", exempting=True),
+        "exclusions": _spec(cover.exclusions, terms="exclusions", exempting=True),
         "disclosure": _spec(cover.disclosure),
         "value": _spec(worth.value, "of less times at_least at_most", values=True),
         "advance": _spec(worth.advance, "less times at_least at_most due_days", needs="of", values=True),
@@ -55,10 +57,10 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
         "depreciate": _spec(worth.depreciate, terms="depreciation"),
         "subtract": _spec(taking.subtract, "reason", needs="of"),
         "share": _spec(taking.share, "table name", needs="of"),
-        "percent_cut": _spec(taking.percent_cut, "table name", needs="of"),
-        "proportion": _spec(taking.proportion, "at_least", terms="coinsurance"),
-        "deductible": _spec(taking.deductible, "kinds share less"),
-        "member_coinsurance": _spec(taking.member_coinsurance, "of"),
+        "percent_cut": _spec(taking.percent_cut, "table name", needs="of", exempting=True),
+        "proportion": _spec(taking.proportion, "at_least", terms="coinsurance", exempting=True),
+        "deductible": _spec(taking.deductible, "kinds share less", exempting=True),
+        "member_coinsurance": _spec(taking.member_coinsurance, "of", exempting=True),
         "oop_max": _spec(capping.oop_max),
         "sublimit": _spec(capping.sublimit, "share"),
         "limit": _spec(capping.limit, "of less share", caps=True),
@@ -72,6 +74,7 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     }
 )
 
+EXEMPTING = frozenset(name for name, spec in OPERATIONS.items() if spec.exempting)
 _OF_LINES = frozenset({"insured_value", "replacement_cost", "asked", "category", "item_id", "coverage_code"})
 _OF_CLAIMS = frozenset(
     "peril cause_code line jurisdiction loss_at reported_at effective_from effective_to inception".split()

@@ -124,7 +124,7 @@ def test_a_match_fits_the_event_that_tells_it() -> None:
 
 
 def test_two_treatments_on_one_day_are_no_duplicate_by_the_rules_shipped() -> None:
-    rules = load_duplicates().at(BEGINNING).of_line("health")
+    rules = load_duplicates().at(BEGINNING).of_line("health_reimbursement")
 
     match = best_match(a_neighbour(1), [a_neighbour(2, asked=usd("1000.01"))], rules)
     same = best_match(a_neighbour(1), [a_neighbour(2)], rules)

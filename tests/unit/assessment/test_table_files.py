@@ -74,7 +74,7 @@ def test_the_tables_that_are_shipped_load() -> None:
         (FLAGS, "LOSS_SOON_AFTER_START", "-", "rows row 1, reason: a flag needs a reason code"),
         (FLAGS, "LOSS_SOON_AFTER_START", "two words", "row 1, reason: is no code"),
         (WAYS, "duplicate_probable,A", "because,A", "rows row 1, reason: a referral has one of the reasons"),
-        (WAYS, "WAY-01,-,-,-", "WAY-01,-,huge,-", "row 1, segment: names a value that is none of simple"),
+        (WAYS, "WAY-01,-,-,-,-,-", "WAY-01,-,-,-,huge,-", "row 1, segment: names a value that is none of simple"),
         (WAYS, "denial_proposed,", "-,", "rows row 4, reason: a referral has one of the reasons"),
         (WAYS, "-,refer|value", "-,refer|guess", "row 7, proposed: names a value that is none of pay, partial"),
         ("triage-lane.yaml", "stated.vulnerable, kind: flag", "vulnerable, kind: flag", "inputs row 3: no such fact"),

@@ -16,7 +16,7 @@ from schemas.assessment import ClaimSegmented, ReferralReason
 from schemas.decision import DecisionKind
 from schemas.intake import Place, ReportedLine
 from schemas.money import Money
-from schemas.policy import PolicySnapshot
+from schemas.policy import DisclosureEvidence, PolicySnapshot
 from services.assessment.adapters.policy_rows import snapshot_of
 from services.assessment.adapters.table_files import load_tables
 from services.assessment.domain.adjudicate import Adjudication, adjudicate
@@ -363,3 +363,26 @@ def test_a_later_version_of_a_table_is_used_from_its_day_on() -> None:
 def test_what_tables_ask_of_a_claim_is_known_by_name_and_kind() -> None:
     assert set(TABLES.stated) == {"catastrophe", "uninhabitable", "vulnerable"}
     assert TABLES.stated["catastrophe"] is Kind.code
+
+
+@pytest.mark.parametrize(
+    "jurisdiction, shown, reasons",
+    [
+        ("CN", False, (ReferralReason.clause_not_effective,)),
+        ("CN-31", False, (ReferralReason.clause_not_effective,)),
+        ("CN", True, ()),
+        ("US-NY", False, ()),
+    ],
+)
+def test_in_china_what_a_clause_takes_off_without_proof_of_disclosure_goes_to_a_person(
+    jurisdiction: str, shown: bool, reasons: tuple[ReferralReason, ...]
+) -> None:
+    evidence = DisclosureEvidence(clause_id="SFIP.VI", method="signed", at=LOSS_AT)
+    policy = a_policy(jurisdiction=jurisdiction, disclosure_evidence=(evidence,) if shown else None)
+    report = a_loss([an_asked_line("20000.00")])
+
+    found = sort(
+        report, policy, adjudicate(report, policy), as_neighbour(report), Around(), TABLES, RULES.decisions, NOW
+    )
+
+    assert found.refer_reasons == reasons

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,34 +13,19 @@ from messaging import crash_points
 from schemas.ids import SubjectId
 from schemas.party import Party
 from services.intake.domain.drafts import DraftRow
+from tests.builders.crashes import nth_time
 from tests.builders.intake import A_DRAFT, Life, World
 from tests.builders.reports import a_party_in_clear, a_report
+from tests.builders.stages import Crash
 
 POINTS = """draft.stored parties.sealed key-row.reserved answer.commit answer.committed publish.send publish.acked
     published.mark published.marked answer.sent""".split()
 SECRET = "zq-secret-31337"
 
 
-class Crash(BaseException):
-    """The process is gone."""
-
-
-@pytest.fixture(autouse=True)
-def _nothing_armed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
-
-
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def crash_at(point: str) -> None:
-    def crash(_: str) -> None:
-        raise Crash(point)
-
-    crash_points.arm(point, crash)
 
 
 async def begun(life: Life, body: Any = A_DRAFT, key: str = "draft-1") -> str:
@@ -125,7 +109,7 @@ async def test_two_that_submit_at_once_make_one_claim(world: World) -> None:
 async def test_a_submission_cut_anywhere_is_one_claim_after_its_retry(world: World, point: str) -> None:
     async with world.new_life() as life:
         draft = await begun(life, {**a_report(loss_at=None), "loss_date": "2026-01-01"})
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     async with world.new_life() as life:
         with pytest.raises(Crash):
             await life.submit_draft(draft)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from typing import IO, Any
 
 import pytest
@@ -16,34 +15,19 @@ from services.intake.adapters.paper_store import ObjectPaperStore, memory_paper_
 from services.intake.domain.papers import object_name
 from services.intake.ports import PapersUnavailable
 from services.intake.routes.papers import PaperLimits
+from tests.builders.crashes import nth_time
 from tests.builders.intake import A_PDF, Life, World
 from tests.builders.reports import a_report
+from tests.builders.stages import Crash
 
 POINTS = """paper.stored key-row.reserved answer.commit answer.committed publish.send publish.acked published.mark
     published.marked answer.sent""".split()
 SECRET = "zq-secret-31337"
 
 
-class Crash(BaseException):
-    """The process is gone."""
-
-
-@pytest.fixture(autouse=True)
-def _nothing_armed() -> Iterator[None]:
-    yield
-    crash_points.disarm()
-
-
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def crash_at(point: str) -> None:
-    def crash(_: str) -> None:
-        raise Crash(point)
-
-    crash_points.arm(point, crash)
 
 
 async def a_claim(life: Life) -> str:
@@ -208,7 +192,7 @@ async def test_a_claim_has_so_many_papers_and_no_more(world: World) -> None:
 async def test_after_a_crash_anywhere_the_retry_gives_one_paper(world: World, point: str) -> None:
     async with world.new_life() as life:
         claim = await a_claim(life)
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     async with world.new_life() as life:
         with pytest.raises(Crash):
             await life.add_paper(claim)
@@ -226,7 +210,7 @@ async def test_after_a_crash_anywhere_the_retry_gives_one_paper(world: World, po
 async def test_a_crash_never_leaves_a_told_paper_without_its_content(world: World, point: str) -> None:
     async with world.new_life() as life:
         claim = await a_claim(life)
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     async with world.new_life() as life:
         with pytest.raises(Crash):
             await life.add_paper(claim)
@@ -331,7 +315,7 @@ async def test_a_claim_is_withdrawn_once_whatever_comes_later(world: World) -> N
 async def test_a_withdrawal_cut_anywhere_is_told_once_after_its_retry(world: World, point: str) -> None:
     async with world.new_life() as life:
         claim = await a_claim(life)
-    crash_at(point)
+    crash_points.arm(point, nth_time(1))
     async with world.new_life() as life:
         with pytest.raises(Crash):
             await life.withdraw(claim)

@@ -90,6 +90,7 @@ _OWN = {
         "smtp": "Where mail is handed over; STARTTLS is used where offered.",
         "mail": "`off`: events are followed, no notice is owed, and none is caught up later.",
         "sender": "From, Reply-To and the envelope's sender.",
+        "papers_url": "Base of the address customers send papers to: where intake answers, or a page before it.",
         "connections": "Connections to the mail server that are kept.",
         "lease_seconds": "How long a batch of mails is held; after a kill it is tried again when this has passed.",
     },

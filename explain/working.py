@@ -86,7 +86,7 @@ class Working:
         news: set[tuple[str, str]] = set()
         codes = [line.coverage_code for line in lines]
         for line in lines[:lines_told]:
-            coverage = self._coverages.get(line.coverage_code, line.coverage_code)
+            coverage = self.coverage(line.coverage_code)
             if codes.count(line.coverage_code) > 1:
                 coverage = self._say["numbered"].fill({"coverage": coverage, "line_id": line.line_id})
             said.extend(self._line(line, coverage, computed.currency, valuation, news))
@@ -106,6 +106,10 @@ class Working:
             if values.keys() >= set(way.names):
                 return way.fill(values)
         return self._say["other"].fill({"name": op})
+
+    def coverage(self, code: str) -> str:
+        """A coverage by its name; its code where this language has none."""
+        return str(self._coverages.get(code, code))
 
     def reason(self, code: str) -> str:
         """A reason code in words: its own, those of its family, or that the terms give it."""

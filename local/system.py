@@ -72,7 +72,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
         "notify",
         4,
         "writes to people",
-        {"CLAIMFLOW_NOTIFY_SMTP": "127.0.0.1:{smtp_port}"},
+        {"CLAIMFLOW_NOTIFY_SMTP": "127.0.0.1:{smtp_port}", "CLAIMFLOW_NOTIFY_PAPERS_URL": "{url_intake}"},
     ),
     _service("ops", 5, "shows claims and takes reviews: GET /v1/claims/{id}"),
 )

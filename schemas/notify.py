@@ -16,14 +16,21 @@ MessageId = Annotated[str, Field(pattern=r"^<[0-9A-Za-z._-]{1,120}@[0-9A-Za-z.-]
 
 
 class NoticeKind(StrEnum):
+    """`advance`: a part is paid before the whole is decided; `settled`: what was advanced is all that is payable."""
+
     received = "received"
     referred = "referred"
+    documents_requested = "documents_requested"
+    advance = "advance"
     approved = "approved"
     partly_approved = "partly_approved"
     decided_nil = "decided_nil"
     denied = "denied"
     paid = "paid"
     payment_held = "payment_held"
+    settled = "settled"
+    withdrawn = "withdrawn"
+    duplicate = "duplicate"
 
 
 class NoticeChannel(StrEnum):

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from local.replay.evidence import Evidence, Seen, amount_minor, distinct
 from local.replay.money import paid_as_decided, still_reserved, unapproved
+from local.replay.notices import AFTER_BOOKING, owed
 from schemas.money import Money
 
 INVARIANTS = {
@@ -29,14 +30,6 @@ ASIDE = frozenset({"ClaimSegmented", "DuplicateLinked", "ReserveSet", "AdvanceAp
 """Events of assessment beside the claim's path: what the claim waits for is said by another."""
 
 REFUSALS = frozenset({"ClaimDenied", "ClaimPartlyApproved", "ClaimDecidedNil"})
-AFTER_BOOKING = frozenset({"approved", "partly_approved", "paid"})
-OWED_ALWAYS = {
-    "ClaimReported": "received",
-    "ClaimDenied": "denied",
-    "ClaimDecidedNil": "decided_nil",
-    "PaymentConfirmed": "paid",
-}
-ABOUT_PAYMENT = frozenset({"payment_rejected", "payment_held"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +66,16 @@ def audit(evidence: Evidence) -> Verdict:
     for event in events:
         by_claim[event.claim_id].append(event)
     state = {claim: standing(found) for claim, found in by_claim.items()}
-    owed = list(_owed(evidence, events))
+    notices = list(owed(events, evidence.mail_since, _stuck(evidence)))
     findings = [
         *_nothing_lost(evidence, state),
         *_paid_once(evidence, events),
         *_paid_as_approved(by_claim),
+        *_closed_unpaid(by_claim),
         *_balanced(evidence, events),
         *_reserves_released(evidence, state),
         *_told_once(evidence, events),
-        *_told_at_all(owed, events),
+        *_told_at_all(notices, events),
         *_in_order(evidence, by_claim),
         *_person_behind(events),
     ]
@@ -91,7 +85,7 @@ def audit(evidence: Evidence) -> Verdict:
         "events": len(events),
         "second copies of events": len(evidence.events) - len(events),
         "bank executed": sum(one.status == "executed" for one in evidence.bank),
-        "notices owed": len(owed),
+        "notices owed": len(notices),
         "mails": len(evidence.mails),
         "mail repeats": len(evidence.mails) - len({mail.message_id for mail in evidence.mails}),
         "unreadable records": len(evidence.unreadable),
@@ -263,39 +257,13 @@ def _told_once(evidence: Evidence, events: list[Seen]) -> Iterator[Finding]:
                 yield Finding("I4", mail.claim_id, f"{mail.kind} was told before the money was booked")
 
 
-def _owed(evidence: Evidence, events: list[Seen]) -> Iterator[tuple[Seen, str]]:
-    """Each event that owes a notice by mail, with its kind. Holds and rejections are left to notify's own rules."""
-    if evidence.mail_since is None:
-        return
-    data_of = [(event.name, event.data) for event in events if event.data]
-    reduced = {data["decision"]["decision_id"] for name, data in data_of if name == "ClaimPartlyApproved"}
-    confirmed = {data["payment_id"] for name, data in data_of if name == "PaymentConfirmed"}
-    told, stuck = set[tuple[str, ...]](), _stuck(evidence)
-    for event in events:
-        data, once = event.data or {}, (event.name, event.event_id)
-        kind = OWED_ALWAYS.get(event.name)
-        if event.name == "PaymentConfirmed":
-            once = (event.name, data["payment_id"])
-        if event.name == "ClaimReferred" and not ABOUT_PAYMENT.issuperset(data["reasons"]):
-            kind = "referred"
-        if event.name == "PaymentInstructed":
-            once = (event.claim_id, data["decision_id"])
-            # Paid says more than approved, and may overtake it; a reduction has reasons to be read.
-            left_out = data["payment_id"] in confirmed
-            kind = "partly_approved" if data["decision_id"] in reduced else None if left_out else "approved"
-        is_first = once not in told
-        told.add(once)
-        if kind is not None and is_first and event.time >= evidence.mail_since and event.claim_id not in stuck:
-            yield event, kind
-
-
-def _told_at_all(owed: list[tuple[Seen, str]], events: list[Seen]) -> Iterator[Finding]:
+def _told_at_all(notices: list[tuple[Seen, str]], events: list[Seen]) -> Iterator[Finding]:
     told = {
         (event.data["source_event_id"], event.data["kind"])
         for event in events
         if event.name in ("NoticeSent", "NoticeFailed") and event.data
     }
-    for event, kind in owed:
+    for event, kind in notices:
         if (event.event_id, kind) not in told:
             words = f"{event.name} owes the notice {kind}, which was not told"
             yield Finding("I4", event.claim_id, words, may_come=True)
@@ -335,8 +303,21 @@ def _in_order(evidence: Evidence, by_claim: dict[str, list[Seen]]) -> Iterator[F
             yield Finding("I5", claim, f"its states cannot follow each other: {', '.join(names)}")
 
 
+def _closed_unpaid(by_claim: dict[str, list[Seen]]) -> Iterator[Finding]:
+    for claim, events in by_claim.items():
+        outcomes = {event.data["outcome"] for event in events if event.name == "ClaimClosed" and event.data}
+        if outcomes - {"paid"} and any(event.name == "PaymentConfirmed" for event in events):
+            yield Finding("I2", claim, f"closed as {', '.join(sorted(outcomes))}, but paid")
+
+
 def _person_behind(events: list[Seen]) -> Iterator[Finding]:
     reviews = {event.event_id for event in events if event.name == "ReviewRecorded"}
+    wishes = {event.event_id for event in events if event.name == "ClaimWithdrawn"}
+    for event in events:
+        if event.name == "ClaimClosed" and event.data and event.data["outcome"] != "paid":
+            behind = wishes if event.data["outcome"] == "withdrawn" else reviews
+            if event.cause_id not in behind:
+                yield Finding("I5", event.claim_id, f"closed as {event.data['outcome']} and nobody asked for it")
     for event in events:
         if event.name in REFUSALS and (event.cause_id not in reviews or not (event.data or {}).get("person")):
             yield Finding("I5", event.claim_id, f"{event.name} without a person's review as its cause")

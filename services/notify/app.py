@@ -31,6 +31,7 @@ NAME = "notify"
 READS = ("intake", "assessment", "payment", "ops")
 MIGRATIONS = Path(__file__).parent / "migrations"
 SENDER = "claims@claimflow.invalid"
+PAPERS_URL = "http://127.0.0.1:8101"
 
 
 def notify_stage(
@@ -41,6 +42,7 @@ def notify_stage(
     letters: Letters | None = None,
     rules: Rules | None = None,
     sender: str = SENDER,
+    papers_url: str = PAPERS_URL,
     **sending: Any,
 ) -> Stage:
     """The stage over these ports. Without a channel events are followed and no work is made.
@@ -54,7 +56,8 @@ def notify_stage(
         form = MailForm(sender)
         effects = (MailEffect(repository, store, opener, channel, letters, form, rules, **sending),)
     handles = {event.TYPE: event for event in HANDLED}
-    return Stage(NAME, NAME, READS, handles, NoticesHandler(repository, rules, channel is not None), effects)
+    handler = NoticesHandler(repository, rules, channel is not None, papers_url)
+    return Stage(NAME, NAME, READS, handles, handler, effects)
 
 
 def memory_notify_stage(
@@ -90,8 +93,15 @@ async def start(environment: Mapping[str, str] | None = None) -> AsyncIterator[s
             seconds = min(BATCH_SECONDS, settings.lease_seconds - LEASE_MARGIN_SECONDS)
             channel = SmtpChannel(*settings.smtp_address, settings.sender, settings.connections, batch_seconds=seconds)
             stack.push_async_callback(channel.close)
-        repository, lease = SqlClaimRepository(), float(settings.lease_seconds)
-        stage = notify_stage(repository, store, opener, channel, sender=settings.sender, lease_seconds=lease)
+        stage = notify_stage(
+            SqlClaimRepository(),
+            store,
+            opener,
+            channel,
+            sender=settings.sender,
+            papers_url=settings.papers_url,
+            lease_seconds=float(settings.lease_seconds),
+        )
         process = await stack.enter_async_context(open_stage(stage, store, settings))
         app = Starlette(routes=health_routes(process.live, process.ready))
         yield await stack.enter_async_context(http_server(app, settings.host, settings.port))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from explain.figures import LANGUAGES, Figures
-from explain.filling import TextError
+from explain.filling import Filled, TextError
 from explain.working import Working
+from schemas.assessment import RequestedDocument
 from schemas.notify import NoticeKind
 from services.notify.domain.notices import Explained, Notice
 from services.notify.domain.templates import Template, plain
@@ -38,6 +39,8 @@ class _Voice:
     working: Working
     phrases: Mapping[str, str]
     tasks: Mapping[str, str]
+    papers: Mapping[str, str]
+    paper_lines: Mapping[str, Filled]
 
 
 class Letters:
@@ -73,7 +76,8 @@ class Letters:
 
 
 def _voice(words: Words, working: Working) -> _Voice:
-    return _Voice(working.figures, working, words["phrases"], words["tasks"])
+    lines = {name: Filled(text, _OF_PAPER, f"paper_lines: {name}") for name, text in words["paper_lines"].items()}
+    return _Voice(working.figures, working, words["phrases"], words["tasks"], words["papers"], lines)
 
 
 def _working(notice: Notice, voice: _Voice) -> str:
@@ -106,6 +110,48 @@ def _executed(notice: Notice, voice: _Voice) -> str:
     return voice.figures.day(notice.executed_on) if notice.executed_on is not None else voice.phrases["date_unknown"]
 
 
+_OF_PAPER = frozenset({"paper", "kind", "line", "coverage"})
+
+
+def _papers(notice: Notice, voice: _Voice) -> str:
+    return "\n".join(_paper(one, notice.coverages, voice) for one in notice.papers)
+
+
+def _paper(asked: RequestedDocument, coverages: Mapping[str, str], voice: _Voice) -> str:
+    """What paper and for which line, with the code it is sent under; a kind without words is named by its code."""
+    values = {
+        "paper": voice.papers.get(asked.kind.replace("-", "_"), asked.kind),
+        "kind": asked.kind,
+        "line": asked.line_id or "",
+        "coverage": voice.working.coverage(coverages.get(asked.line_id or "", "")),
+    }
+    way = "of_claim" if asked.line_id is None else "of_coverage" if values["coverage"] else "of_line"
+    return voice.paper_lines[way].fill(values)
+
+
+def _reason(notice: Notice, voice: _Voice) -> str:
+    """A person's reason; where papers were asked for before, why they are asked for again."""
+    return _said(voice, "again" if notice.about == "again" else "reason", _spoken(notice).reason)
+
+
+def _opening(notice: Notice, voice: _Voice) -> str:
+    return voice.phrases["papers_came"] if notice.about == "documents_received" else ""
+
+
+def _parts(notice: Notice, voice: _Voice) -> str:
+    """How this amount stands to what else is paid of the claim; nothing where it is all there is."""
+    if notice.about == "partial":
+        return voice.phrases["part"]
+    if notice.before is None:
+        return ""
+    total = _spoken(notice).payable or notice.before
+    said = voice.phrases["settled" if notice.kind is NoticeKind.settled else "rest"]
+    amounts = {"{before}": notice.before, "{total}": total}
+    for place, amount in amounts.items():
+        said = said.replace(place, voice.figures.money(amount))
+    return said
+
+
 _VALUES: Final[Mapping[str, Callable[[Notice, _Voice], str]]] = {
     "name": lambda notice, voice: "",
     "reference": lambda notice, voice: notice.reference,
@@ -114,9 +160,14 @@ _VALUES: Final[Mapping[str, Callable[[Notice, _Voice], str]]] = {
     "executed_date": _executed,
     "amount": _amount,
     "working": _working,
-    "reason": lambda notice, voice: _said(voice, "reason", _spoken(notice).reason),
+    "reason": _reason,
     "clause": lambda notice, voice: _said(voice, "clause", _spoken(notice).clause_id),
     "fact": lambda notice, voice: _said(voice, "fact", _spoken(notice).fact),
     "appeal": lambda notice, voice: _said(voice, "appeal", _spoken(notice).appeal),
+    "papers": _papers,
+    "opening": _opening,
+    "parts": _parts,
+    "address": lambda notice, voice: notice.address or "",
+    "other_reference": lambda notice, voice: notice.duplicate_of or voice.phrases["other_claim"],
     "task": lambda notice, voice: voice.tasks.get(notice.task or "", voice.tasks["other"]),
 }

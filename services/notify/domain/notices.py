@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID, uuid5
 
+from pydantic import Field
+
+from schemas.assessment import RequestedDocument
 from schemas.decision import DecisionLine
 from schemas.ids import ClaimId, DecisionId, EventId, PaymentId
 from schemas.model import Code, Instant, Language, Model, Zone
@@ -24,13 +27,17 @@ PAYMENTS_KEPT = 100
 
 
 class Explained(Model):
-    """What a customer is told of a decision: the amount, its working line by line, and a person's words."""
+    """What a customer is told of a decision: the amount, its working line by line, and a person's words.
+
+    `advance`: not the whole was decided, only a part that is paid before.
+    """
 
     decision_id: DecisionId | None = None
     payable: Money | None = None
     computed: Money | None = None
     lines: tuple[DecisionLine, ...] = ()
     reduced: bool = False
+    advance: bool = False
     reason: str | None = None
     clause_id: str | None = None
     fact: str | None = None
@@ -41,10 +48,15 @@ class PaymentSeen(Model):
     payment_id: PaymentId
     decision_id: DecisionId | None = None
     confirmed: bool = False
+    partial: bool = False
 
 
 class ClaimNotices(Model):
-    """What notify has followed of one claim. `announced` names the decisions whose approval was told or left out."""
+    """What notify has followed of one claim. `announced` names the decisions whose approval was told or left out.
+
+    `coverages` are the coverages of the reported lines, `with_a_person`: the customer knows that somebody looks at it,
+    `duplicate_of` is the reference of the claim it was linked to.
+    """
 
     reference: str | None = None
     language: Language = "en"
@@ -55,9 +67,16 @@ class ClaimNotices(Model):
     announced: tuple[DecisionId, ...] = ()
     payments: tuple[PaymentSeen, ...] = ()
     asked_for_details: bool = False
+    coverages: dict[Code, Code] = Field(default_factory=dict)
+    with_a_person: bool = False
+    duplicate_of: Code | None = None
 
     def decision(self, decision_id: DecisionId | None) -> Explained | None:
         return next((one for one in reversed(self.decisions) if one.decision_id == decision_id), None)
+
+    def whole(self) -> Explained | None:
+        """What was decided last about the claim as a whole."""
+        return next((one for one in reversed(self.decisions) if not one.advance), None)
 
     def payment(self, payment_id: PaymentId) -> PaymentSeen | None:
         return next((one for one in self.payments if one.payment_id == payment_id), None)
@@ -68,7 +87,10 @@ class ClaimNotices(Model):
 
 
 class Notice(Model):
-    """One notice that is owed. `made_at` is the mail's date; after `expires_at` it is no longer tried."""
+    """One notice that is owed. `made_at` is the mail's date; after `expires_at` it is no longer tried.
+
+    `before` is what was paid, or approved to be paid, before `amount`; `about` chooses between wordings of a kind.
+    """
 
     source_event_id: EventId
     claim_id: ClaimId
@@ -87,6 +109,12 @@ class Notice(Model):
     decision_id: DecisionId | None = None
     payment_id: PaymentId | None = None
     task: Code | None = None
+    about: Code | None = None
+    before: Money | None = None
+    papers: tuple[RequestedDocument, ...] = ()
+    coverages: dict[Code, Code] = Field(default_factory=dict)
+    address: str | None = None
+    duplicate_of: Code | None = None
 
     @property
     def notice_id(self) -> UUID:

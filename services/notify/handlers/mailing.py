@@ -18,9 +18,10 @@ from messaging.ports import Store
 from messaging.stage import WorkDone, WorkItem
 from privacy.erased import Erased
 from privacy.errors import SealError
-from schemas.notify import NoticeChannel, NoticeFailed, NoticeFailure, NoticeKind, NoticeSent
+from schemas.notify import NoticeChannel, NoticeFailed, NoticeFailure, NoticeSent
 from schemas.outcomes import Emit, Nothing, Outcome, RetryLater
 from schemas.party import Party
+from services.notify.domain.following import WAIVED_WHEN_PAID
 from services.notify.domain.letters import Letters
 from services.notify.domain.mail import MailForm, usable_address
 from services.notify.domain.notices import Notice
@@ -116,15 +117,15 @@ class MailEffect:
         return RetryLater(tried.code, when), state
 
     async def _left_out(self, notices: Sequence[Notice]) -> list[Tried | None]:
-        """An approval is left out once the bank has paid: the customer is then told only that."""
-        asked = sorted({one.claim_id for one in notices if one.kind is NoticeKind.approved})
+        """An approval or an advance is left out once the bank has paid: the customer is then told only that."""
+        asked = sorted({one.claim_id for one in notices if one.kind in WAIVED_WHEN_PAID})
         if not asked:
             return [None] * len(notices)
         async with self._store.begin() as tx:
             confirmed = await self._repository.confirmed(asked, tx)
         return [
             _counted(Tried(one, Became.left_out))
-            if one.kind is NoticeKind.approved and one.payment_id in confirmed
+            if one.kind in WAIVED_WHEN_PAID and one.payment_id in confirmed
             else None
             for one in notices
         ]

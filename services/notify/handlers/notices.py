@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from messaging.ports import Tx
 from messaging.stage import Input
 from schemas.ids import ClaimId, EventId
+from schemas.notify import NoticeKind
 from schemas.outcomes import Nothing, Outcome, Work
 from services.notify.domain.following import Cause, follow, not_before
 from services.notify.domain.notices import ClaimNotices
@@ -27,10 +28,13 @@ class Followed:
 
 
 class NoticesHandler:
-    """See `messaging.stage.Handler`. With the mail channel off, events are followed and no work is made."""
+    """See `messaging.stage.Handler`. With the mail channel off, events are followed and no work is made.
 
-    def __init__(self, repository: ClaimRepository, rules: Rules, mail: bool) -> None:
-        self._repository, self._rules, self._mail = repository, rules, mail
+    `papers_url` is where papers are taken; a notice keeps the address it was made with.
+    """
+
+    def __init__(self, repository: ClaimRepository, rules: Rules, mail: bool, papers_url: str) -> None:
+        self._repository, self._rules, self._mail, self._papers_url = repository, rules, mail, papers_url
 
     async def prepare(self, inputs: Sequence[Input]) -> None:
         """Nothing from outside is needed to decide."""
@@ -48,6 +52,9 @@ class NoticesHandler:
         after = state if claim is state.claim else Followed(claim, state.stored)
         if notice is None or not self._mail:
             return Nothing(), after
+        if notice.kind is NoticeKind.documents_requested:
+            address = f"{self._papers_url}/v1/claims/{notice.reference}/documents"
+            notice = notice.model_copy(update={"address": address})
         due_at = not_before(notice, event.data, self._rules)
         payload = notice.model_dump(mode="json", exclude_none=True)
         return Nothing(work=(Work(MAIL, payload, due_at),)), after

@@ -16,16 +16,20 @@ from services.notify.domain.notices import MESSAGE_ID_HOST, ClaimNotices
 from tests.builders.events import (
     REPORTED_AT,
     a_claim_approved,
+    a_claim_closed,
     a_claim_id,
     a_claim_referred,
     a_claim_reported,
+    a_duplicate_linked,
     a_payment_confirmed,
     a_payment_instructed,
     a_sealed_party,
     an_id,
+    documents_requested,
     usd,
 )
 from tests.builders.notices import (
+    ADVANCED,
     NOW,
     STORIES,
     a_claim_denied,
@@ -33,9 +37,11 @@ from tests.builders.notices import (
     a_notice,
     a_payment_held,
     a_payment_rejected,
+    a_rest_denied,
     followed,
     kinds_of,
     the_rules,
+    whole_after_advance,
 )
 
 REPORT = a_claim_reported()
@@ -44,6 +50,10 @@ PARTLY = a_claim_partly_approved()
 INSTRUCTED = a_payment_instructed()
 CONFIRMED = a_payment_confirmed()
 SECOND_TRY = a_payment_instructed(attempt=2, end_to_end_id=end_to_end_id(PaymentId(an_id("payment")), 2))
+PART_PAID = a_payment_confirmed("advance-payment", amount=usd("500.00"))
+WHOLE = a_claim_approved(whole_after_advance())
+REST, REST_PAID = a_payment_instructed(amount=usd("700.00")), a_payment_confirmed(amount=usd("700.00"))
+PAPERS_CAME = a_claim_referred(reasons=(ReferralReason.documents_received, ReferralReason.duplicate_probable))
 ABOUT_PAYMENT = a_claim_referred(reasons=(ReferralReason.payment_rejected,), decision=None)
 
 
@@ -68,6 +78,64 @@ ABOUT_PAYMENT = a_claim_referred(reasons=(ReferralReason.payment_rejected,), dec
             [REPORT, APPROVED, INSTRUCTED, CONFIRMED, CONFIRMED], ["received", "approved", "paid"], id="twice"
         ),
         pytest.param([REPORT, APPROVED, INSTRUCTED, SECOND_TRY], ["received", "approved"], id="instructed again"),
+        pytest.param([REPORT, *ADVANCED], ["received", "referred", "advance"], id="a part beforehand, booked"),
+        pytest.param(
+            [REPORT, *ADVANCED[:2], PART_PAID, ADVANCED[2]],
+            ["received", "referred", "paid"],
+            id="a part, confirmed first",
+        ),
+        pytest.param(
+            [REPORT, *ADVANCED, PART_PAID, WHOLE, REST, REST_PAID, a_claim_closed()],
+            ["received", "referred", "advance", "paid", "approved", "paid"],
+            id="a part, then the rest",
+        ),
+        pytest.param(
+            [REPORT, *ADVANCED[:2], WHOLE, ADVANCED[2], REST, REST_PAID, PART_PAID],
+            ["received", "referred", "advance", "approved", "paid", "paid"],
+            id="the whole is decided while the part is on its way",
+        ),
+        pytest.param(
+            [REPORT, *ADVANCED, a_rest_denied(), PART_PAID, a_claim_closed()],
+            ["received", "referred", "advance", "settled", "paid"],
+            id="the rest is refused: no payment follows that could tell of it",
+        ),
+        pytest.param(
+            [REPORT, *ADVANCED, a_claim_approved(whole_after_advance("500.00")), PART_PAID],
+            ["received", "referred", "advance", "settled", "paid"],
+            id="the rest is zero",
+        ),
+        pytest.param(
+            [REPORT, *ADVANCED, a_rest_denied(), a_payment_instructed(amount=usd("500.00"))],
+            ["received", "referred", "advance", "settled"],
+            id="the bank refused the part: its money follows, the decision is not told again",
+        ),
+        pytest.param(
+            [
+                REPORT,
+                *ADVANCED,
+                a_rest_denied(),
+                a_claim_approved(whole_after_advance("500.00", name="second")),
+                a_payment_instructed(amount=usd("500.00"), decision_id=DecisionId(an_id("second"))),
+            ],
+            ["received", "referred", "advance", "settled", "approved"],
+            id="the same amount decided again is told with its payment",
+        ),
+        pytest.param(
+            [REPORT, a_claim_referred(), a_claim_referred()], ["received", "referred"], id="a question asked again"
+        ),
+        pytest.param(
+            [REPORT, a_claim_referred(), documents_requested(), PAPERS_CAME, PAPERS_CAME],
+            ["received", "referred", "documents_requested", "referred"],
+            id="papers asked for and come",
+        ),
+        pytest.param(
+            [REPORT, documents_requested(), documents_requested(round=2, reason="It cannot be read.")],
+            ["received", "documents_requested", "documents_requested"],
+            id="papers asked for twice",
+        ),
+        pytest.param([REPORT, *STORIES[NoticeKind.withdrawn]], ["received", "withdrawn"], id="a withdrawal"),
+        pytest.param([REPORT, *STORIES[NoticeKind.duplicate]], ["received", "duplicate"], id="a duplicate"),
+        pytest.param([REPORT, a_duplicate_linked()], ["received"], id="a link alone is nobody's news"),
         pytest.param([REPORT, a_claim_denied()], ["received", "denied"], id="a denial"),
         pytest.param([REPORT, *STORIES[NoticeKind.decided_nil]], ["received", "decided_nil"], id="a nil decision"),
         pytest.param([APPROVED, INSTRUCTED, CONFIRMED], [], id="the report was skipped: nobody to tell"),
@@ -118,6 +186,33 @@ def test_two_decisions_are_told_each_once() -> None:
     _, notices = followed(events)
 
     assert [notice.decision_id for notice in notices[1:]] == [first, second]
+
+
+def test_a_payment_of_the_rest_says_what_came_before_and_a_part_says_that_it_is_one() -> None:
+    _, notices = followed([REPORT, *ADVANCED, PART_PAID, WHOLE, REST, REST_PAID])
+
+    told = [(one.kind.value, one.about, one.before) for one in notices[2:]]
+    assert told == [
+        ("advance", None, None),
+        ("paid", "partial", None),
+        ("approved", None, usd("500.00")),
+        ("paid", None, usd("500.00")),
+    ]
+
+
+def test_a_refusal_of_the_rest_is_told_with_its_reason_before_any_payment() -> None:
+    _, notices = followed([REPORT, *ADVANCED, a_rest_denied()])
+
+    explained = notices[-1].explained
+    assert explained is not None and explained.reason == "The fence is not covered."
+    assert (explained.payable, notices[-1].before) == (usd("500.00"), usd("500.00"))
+
+
+def test_papers_are_asked_for_with_the_coverage_of_their_line() -> None:
+    notice = a_notice(NoticeKind.documents_requested)
+
+    assert [(paper.kind, paper.line_id) for paper in notice.papers[:2]] == [("repair_invoice", "1"), ("photo", None)]
+    assert notice.coverages == {"1": "building"}
 
 
 def test_a_message_id_follows_from_source_event_recipient_and_template_alone() -> None:
@@ -178,9 +273,9 @@ def test_an_unknown_zone_falls_back_to_utc() -> None:
 
 def test_an_event_that_changes_nothing_gives_back_the_same_claim() -> None:
     claim, _ = followed([REPORT])
-    cause = Cause(EventId(an_id("referral")), a_claim_id(), NOW)
+    cause = Cause(EventId(an_id("closing")), a_claim_id(), NOW)
 
-    after, _ = follow(claim, a_claim_referred(), cause, the_rules())
+    after, _ = follow(claim, a_claim_closed(), cause, the_rules())
 
     assert after is claim
 

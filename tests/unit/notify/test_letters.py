@@ -6,6 +6,7 @@ To write the golden files anew after a change of wording: CLAIMFLOW_TEST_GOLDEN=
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,26 +16,39 @@ from hypothesis import strategies as st
 from explain.figures import LANGUAGES
 from explain.filling import TextError
 from explain.texts import working
+from schemas.assessment import ReferralReason, RequestedDocument
 from schemas.notify import NoticeKind
 from services.notify.adapters.text_files import TEXTS, load_letters, read_texts
 from services.notify.domain.letters import Letters
 from services.notify.domain.notices import Explained
 from services.notify.domain.templates import Template, plain
-from tests.builders.notices import a_notice, the_letters, the_rules
+from tests.builders.events import a_claim_referred
+from tests.builders.notices import (
+    STORIES,
+    VARIANTS,
+    a_notice,
+    papers_requested,
+    the_last_of,
+    the_letters,
+    the_rules,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = [pytest.param(kind, id=kind.value) for kind in NoticeKind]
 
 
+STORIES_TOLD = {kind.value: events for kind, events in STORIES.items()} | VARIANTS
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_letter_reads_as_its_golden_file(kind: NoticeKind, language: str) -> None:
+@pytest.mark.parametrize("story", STORIES_TOLD)
+def test_a_letter_reads_as_its_golden_file(story: str, language: str) -> None:
     name = {"en": "Ada Example", "zh-CN": "王小明"}[language]
 
-    letter = the_letters().write(a_notice(kind, language), name)
+    letter = the_letters().write(the_last_of(STORIES_TOLD[story], language), name)
 
     text = f"Subject: {letter.subject}\n\n{letter.body}"
-    path = GOLDEN / f"{kind.value}.{language}.txt"
+    path = GOLDEN / f"{story}.{language}.txt"
     if os.environ.get("CLAIMFLOW_TEST_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -51,22 +65,36 @@ def test_every_kind_has_the_text_its_rule_names_in_every_language_with_equal_pla
     assert names[0] == names[1]
 
 
-ALL = frozenset("name reference loss_date by_date executed_date amount working reason clause fact appeal task".split())
+ALL = frozenset(
+    """
+    name reference loss_date by_date executed_date amount working reason clause fact appeal task
+    papers address opening parts other_reference
+    """.split()
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_text_says_who_which_claim_and_by_when(kind: NoticeKind, language: str) -> None:
-    text = read_texts()[kind, language, 1]
+    text = read_texts()[kind, language, the_rules().kinds[kind].text_version]
     subject, _, body = text.partition("\n\n")
 
     assert "{reference}" in subject and "{reference}" in body
     assert "{name}" in body and "{by_date}" in body and "{loss_date}" in body
 
 
-@pytest.mark.parametrize("kind", [NoticeKind.approved, NoticeKind.paid, NoticeKind.partly_approved])
+MONEY = [
+    NoticeKind.approved,
+    NoticeKind.paid,
+    NoticeKind.partly_approved,
+    NoticeKind.advance,
+    NoticeKind.settled,
+]
+
+
+@pytest.mark.parametrize("kind", MONEY)
 def test_every_text_about_money_says_how_it_was_worked_out(kind: NoticeKind) -> None:
-    text = read_texts()[kind, "en", 1]
+    text = read_texts()[kind, "en", the_rules().kinds[kind].text_version]
 
     assert "{amount}" in text and "{working}" in text
 
@@ -76,6 +104,41 @@ def test_a_refusal_names_reason_clause_fact_and_how_to_appeal() -> None:
 
     for said in ("The damage is not from a flood.", "SFIP-V-D", "The water came from a burst pipe.", "appeals desk"):
         assert said in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", list(ReferralReason))
+def test_a_letter_about_a_referral_tells_nothing_of_the_reasons(reason: ReferralReason, language: str) -> None:
+    plain_letter = the_letters().write(the_last_of((a_claim_referred(),), language), "Ada")
+    with_papers = (a_claim_referred(reasons=(ReferralReason.documents_received,)),)
+    came = the_letters().write(the_last_of(with_papers, language), "Ada")
+
+    letter = the_letters().write(the_last_of((a_claim_referred(reasons=(reason,)),), language), "Ada")
+
+    assert letter == (came if reason is ReferralReason.documents_received else plain_letter)
+    assert came != plain_letter
+
+
+def test_a_claim_closed_for_an_unknown_other_claim_names_none() -> None:
+    letter = the_letters().write(a_notice(NoticeKind.duplicate, duplicate_of=None), "Ada")
+
+    assert "It is handled under another claim, and so" in letter.body
+
+
+def test_a_list_of_fifty_papers_is_whole_and_every_kind_stands_with_its_code() -> None:
+    papers = tuple(RequestedDocument(kind=f"kind_{number}") for number in range(50))
+
+    body = the_letters().write(the_last_of((papers_requested(documents=papers),)), "Ada").body
+
+    assert all(f"- kind_{number} [kind_{number}]\n" in body for number in range(50))
+
+
+def test_both_languages_have_words_for_the_same_things() -> None:
+    english, chinese = (_words(language) for language in LANGUAGES)
+
+    assert {name: set(table) for name, table in english.items()} == {
+        name: set(table) for name, table in chinese.items()
+    }
 
 
 def test_what_is_not_known_leaves_no_hole() -> None:
@@ -147,13 +210,12 @@ def test_direction_marks_and_control_characters_in_a_name_become_spaces() -> Non
 
 
 def _letters_of(texts: dict[tuple[NoticeKind, str, int], str]) -> Letters:
-    import tomllib
-
-    words = {
-        language: tomllib.loads((TEXTS / f"words.{language}.v1.toml").read_text(encoding="utf-8"))
-        for language in LANGUAGES
-    }
+    words = {language: _words(language) for language in LANGUAGES}
     return Letters(texts, words, {language: working(language) for language in LANGUAGES})
+
+
+def _words(language: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads((TEXTS / f"words.{language}.v1.toml").read_text(encoding="utf-8"))
 
 
 def test_the_shipped_texts_load() -> None:

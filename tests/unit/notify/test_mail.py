@@ -68,7 +68,7 @@ def test_an_auditor_finds_every_id_in_the_headers(language: str) -> None:
     assert headers["x-claimflow-kind"] == "paid"
     assert headers["x-claimflow-decision"] == str(notice.decision_id)
     assert headers["x-claimflow-payment"] == str(notice.payment_id)
-    assert headers["x-claimflow-template"] == f"paid.{language}.v1"
+    assert headers["x-claimflow-template"] == f"paid.{language}.v2"
 
 
 def test_the_same_notice_gives_the_same_bytes() -> None:

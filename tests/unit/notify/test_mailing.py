@@ -175,7 +175,7 @@ def test_a_sent_notice_is_told_with_its_ids_and_without_a_person() -> None:
     [sent] = outcome.events
     assert isinstance(sent, NoticeSent)
     assert (sent.source_event_id, sent.kind, sent.message_id) == (notice.source_event_id, "paid", notice.message_id)
-    assert (sent.template, sent.template_version, sent.language, sent.attempt) == ("paid", 1, "zh-CN", 3)
+    assert (sent.template, sent.template_version, sent.language, sent.attempt) == ("paid", 2, "zh-CN", 3)
     assert sent.recipient_subject_id == SubjectId(an_id("subject:reporter"))
 
 

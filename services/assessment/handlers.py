@@ -102,7 +102,7 @@ class AssessmentHandler:
             case DocumentsReceived():
                 return take_documents(state, data, self._rules, cause_id, now)
             case ClaimWithdrawn():
-                return take_withdrawal(state, data, cause_id)
+                return take_withdrawal(state, data, self._rules, cause_id, now)
             case PaymentConfirmed():
                 return take_confirmed(state, data, cause_id)
             case PaymentRejected():

@@ -183,11 +183,11 @@ def refer_anew(
     now: datetime,
     *why: ReferralReason,
 ) -> Decided:
-    """The claim is computed again and a person is asked again, with what comes out now."""
+    """The claim is computed again and a person is asked again, with what comes out now and why; at least for a look."""
     if state.snapshot_hash is None:
         raise ValueError("a claim with a policy has its snapshot's hash")
     proposal = propose(state, policy, state.snapshot_hash, rules, cause_id, now)
-    reasons = in_order({*proposal.reasons, *why})
+    reasons = in_order({*proposal.reasons, *why}) or (ReferralReason.sorted_to_a_person,)
     decision = proposal.decision
     if decision is not None and decision.kind is not DecisionKind.refer:
         decision = decision.model_copy(update={"kind": DecisionKind.refer})

@@ -26,11 +26,18 @@ def take_documents(
     return refer_anew(state, state.policy, rules, cause_id, now, ReferralReason.documents_received)
 
 
-def take_withdrawal(state: ClaimState, event: ClaimWithdrawn, cause_id: UUID) -> Decided:
-    """An open claim on which nothing was approved is closed. After an approval the wish is kept on file only."""
+def take_withdrawal(
+    state: ClaimState, event: ClaimWithdrawn, rules: RuleBook, cause_id: UUID, now: datetime
+) -> Decided:
+    """An open claim on which nothing was approved is closed. After an approval the wish is kept on file only.
+
+    But where papers are awaited that will never come, a person is asked again.
+    """
     if state.status is Status.closed or state.withdrawn:
         return Nothing(), state
     state = fold(state, event, cause_id)
     if state.decision is not None or state.advances:
-        return Nothing(), state
+        if state.status is not Status.awaiting_info or state.policy is None:
+            return Nothing(), state
+        return refer_anew(state, state.policy, rules, cause_id, now)
     return tell(state, cause_id, (ClaimClosed(outcome=ClaimOutcome.withdrawn),))

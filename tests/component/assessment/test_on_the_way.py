@@ -323,6 +323,20 @@ async def test_a_claim_withdrawn_while_papers_are_awaited_is_closed_and_late_pap
         assert house.names() == [*ASKED, "DocumentsRequested", "ClaimClosed"]
 
 
+async def test_who_withdraws_after_an_advance_while_papers_are_awaited_is_looked_at_again() -> None:
+    """The papers will never come: without a person the claim would wait for ever."""
+    async with a_house() as house:
+        await report(house, *CLEAR)
+        await judge(house, **papers("invoice"))
+        house.tell(a_claim_withdrawn())
+        await house.run()
+        assert house.names() == [*PARTLY_CLEAR, "DocumentsRequested", "ClaimReferred"]
+        house.confirm("1200.00", name="advance")
+        await judge(house)
+
+        assert house.told(ClaimClosed)[0].outcome is ClaimOutcome.paid
+
+
 async def test_a_withdrawal_told_with_the_report_itself_pays_nothing_that_was_not_approved_before() -> None:
     async with a_house() as house:
         house.tell(a_claim_reported(lines=(an_asked_line("400.00"),)))

@@ -27,7 +27,8 @@ from services.intake.domain.reading import read_claim
 from tests.builders.reports import a_report, money
 from tests.golden.translate import CaseError
 from tests.simulation.house import House, Member
-from tests.simulation.outside import Client, Faults
+from tests.simulation.losses import Client
+from tests.simulation.outside import Faults
 
 DELIVERIES_MAX = 50
 ROUNDS_MAX = 200

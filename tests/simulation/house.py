@@ -26,7 +26,8 @@ from messaging.work import Dispatcher
 from privacy.wiring import memory_sealer
 from schemas.topics import EVENT_TYPES, WRITERS, topic_of
 from services.assessment.app import memory_assessment_stage
-from services.intake.app import intake_stage, memory_intake
+from services.intake.adapters.paper_store import memory_paper_store
+from services.intake.app import Desks, intake_stage, memory_desks, memory_intake
 from services.intake.handlers.reports import Intake, Limits
 from services.notify.adapters.memory_repository import MemoryClaimRepository
 from services.notify.adapters.text_files import load_letters
@@ -99,6 +100,8 @@ class House:
         )
         self.members = {stage.name: Member(stage, stores[stage.writer]) for stage in stages}
         self.intake: Intake | None = None
+        self.desks: Desks | None = None
+        self.papers = memory_paper_store()
         self.reviewer: Reviewer | None = None
         self.reached: set[str] = set()
         crash_points.arm("*", self._maybe_cut)
@@ -145,6 +148,9 @@ class House:
         if name == "intake":
             self.intake = memory_intake(
                 store, tables, self.sealer, recorder, publisher, self.clock, Limits(group_seconds=0, answer_seconds=60)
+            )
+            self.desks = memory_desks(
+                self.intake, store, self.sealer, recorder, publisher, self.clock, self.papers, answer_seconds=60
             )
         if name == "ops-desk":
             self.reviewer = Reviewer(store, self.views, MemoryDesk(), recorder, publisher, self.clock, self.new_id)

@@ -1,11 +1,10 @@
-"""The world outside claimflow under one seed: bank, mail server, policy system, clients, people at the desk.
+"""The world outside claimflow under one seed: bank, mail server, policy system.
 
 Each keeps its own journal, which is what the auditor reads; each misbehaves as often as the seed's faults say.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,7 @@ from services.assessment.domain.policies import PolicyFinding, PolicyKey, Policy
 from services.notify.ports import Delivery, OutgoingMail, Taken
 from services.payment.domain.bank import BankReply, CreditTransfer, Executed, InDoubt, NotKnown, NotSent, Refused
 from simulators.mail.message import parse_mail
-from tests.builders.assessment import a_flood_coverage
-from tests.builders.events import a_policy_snapshot
-from tests.builders.reports import JsonObject, a_line, a_party_in_clear, a_report, money
-
-CLOSED_ACCOUNT = "000000000004"
+from tests.simulation.losses import CLOSED_ACCOUNT, COMMON, a_policy
 
 
 class SimClock:
@@ -176,51 +171,8 @@ class SimPolicyBook:
         return policy if policy.in_force_at(key.as_of) else PolicyMissing.outside_period
 
     def change_terms(self) -> None:
-        """Every policy gets another deductible from now on."""
+        """Every policy of a single claim gets another deductible from now on."""
         deductible = self.chance.choice(("500.00", "1000.00", "2000.00"))
         for number in self.policies:
-            self.policies[number] = a_policy(number, deductible)
-
-
-def a_policy(number: str, deductible: str = "1000.00") -> PolicySnapshot:
-    coverages = (
-        a_flood_coverage("building", "50000.00", deductible),
-        a_flood_coverage("contents", "9000.00", deductible),
-    )
-    return a_policy_snapshot(policy_number=number, coverages=coverages)
-
-
-@dataclass(slots=True)
-class Client:
-    """Somebody who reports a loss and repeats under the same key until it is acknowledged."""
-
-    key: str
-    body: JsonObject
-    acknowledged_at: datetime | None = None
-
-    def raw(self) -> bytes:
-        return json.dumps(self.body).encode()
-
-
-def clients(chance: random.Random, count: int) -> list[Client]:
-    """A mix of losses: payable, nothing payable, without an amount, unknown policy, closed account, two languages."""
-    found = []
-    for number in range(count):
-        kind = chance.randrange(10)
-        asked = money(f"{chance.randrange(900, 60_000)}.{chance.randrange(100):02d}")
-        lines = [a_line("1", asked=asked)]
-        if chance.random() < 0.4:
-            lines.append(a_line("2", coverage_code="contents", asked=money(f"{chance.randrange(100, 12_000)}.00")))
-        if kind == 0:
-            lines = [a_line("1", asked=None)]
-        if kind == 1:
-            lines = [a_line("1", asked=money("400.00"))]
-        person = a_party_in_clear(f"Person {number}", email=f"person-{number}@example.org")
-        if kind == 2:
-            person["account"]["account_number"] = CLOSED_ACCOUNT
-        if kind == 3:
-            person["account"] = None
-            person = {name: value for name, value in person.items() if value is not None}
-        body = a_report(number, lines=lines, reporter=person, language=chance.choice(("en", "zh-CN")))
-        found.append(Client(f"key-{number}", body))
-    return found
+            if number not in COMMON:
+                self.policies[number] = a_policy(number, deductible)

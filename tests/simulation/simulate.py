@@ -10,23 +10,33 @@ import hashlib
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from io import BytesIO
 from zoneinfo import available_timezones
 
 from local.replay.evidence import Evidence, Posting, claim_topics, other_topics, take_event, take_other
 from local.replay.invariants import Verdict, audit
 from messaging import crash_points
-from schemas.ids import ClaimId
+from schemas.assessment import ClaimOutcome
+from schemas.ids import ClaimId, claim_id
+from schemas.money import Money
 from schemas.ops import Verdict as Say
+from services.assessment.adapters.claims_memory import TABLE as CLAIMS_TABLE
+from services.assessment.domain.claim import ClaimState
+from services.intake.domain.papers import Paper
 from services.intake.domain.reading import read_claim
-from services.intake.domain.telling import Receipt
+from services.intake.domain.telling import Receipt, Refusal
+from services.intake.handlers.papers import Asked
 from services.ops.domain.claim_view import ClaimView
 from services.ops.domain.people import Role, Staff
-from services.ops.handlers.reviewing import NotAcknowledged, ReviewRefused, ReviewRequest
-from tests.builders.events import REPORTED_AT, usd
+from services.ops.handlers.reviewing import NotAcknowledged, ReviewRefused, ReviewRequest, WantedDocument
+from tests.builders.events import REPORTED_AT
 from tests.simulation.house import ENDS, House
-from tests.simulation.outside import Client, Faults, a_policy, clients
+from tests.simulation.judging import unsound
+from tests.simulation.losses import COMMON, Client, a_policy, clients, common_policies
+from tests.simulation.outside import Faults
 
 CLIENT = "default"
+KINDS = ("invoice", "photo", "letter")
 STEPS = 220
 CALM_ROUNDS_MAX = 400
 ZONES = available_timezones()
@@ -41,6 +51,7 @@ class History:
     verdict: Verdict
     evidence: Evidence
     digest: str
+    unsound: list[str]
     unanswered: int
     views: dict[str, str]
     reached: dict[str, int] = field(default_factory=dict)
@@ -62,9 +73,9 @@ class Driver:
         self.clients = clients(self.chance, claims)
         self.reviews = 0
         for number, client in enumerate(self.clients):
-            if number % 9 != 8:
-                policy = client.body["policy_number"]
-                self.house.book.policies[policy] = a_policy(policy)
+            if number % 9 != 8 and client.policy_number not in COMMON:
+                self.house.book.policies[client.policy_number] = a_policy(client.policy_number)
+        self.house.book.policies |= common_policies(self.chance)
 
     async def run(self) -> History:
         try:
@@ -92,7 +103,9 @@ class Driver:
         house.clock.move(chance.choice((0.01, 0.3, 7.0, 40.0)))
         match chance.randrange(10):
             case 0 | 1:
-                return "intake", self._report(chance.choice(self.clients))
+                client = chance.choice(self.clients)
+                told = client.acknowledged_at is not None and chance.random() < 0.4
+                return "intake", self._add(client) if told else self._report(client)
             case 2:
                 return "ops-desk", self._review()
             case 3:
@@ -118,6 +131,24 @@ class Driver:
             return 1
         return 0
 
+    async def _add(self, client: Client) -> int:
+        """Sends a paper, asked for or not, or, seldom, takes the claim back."""
+        await self.house.live("intake")
+        desks = self.house.desks
+        assert desks is not None
+        claim = await desks.papers.claim_named(str(claim_id(CLIENT, client.key)))
+        if isinstance(claim, Refusal):
+            return 0
+        number = self.chance.randrange(10)
+        asked = Asked(CLIENT, f"{client.key}-{number}", claim)
+        if not number:
+            withdrawn = await desks.papers.withdraw(asked, None)
+            return int(not isinstance(withdrawn, Refusal))
+        content = f"{client.key} {number}".encode()
+        kind = KINDS[number % len(KINDS)]
+        paper = Paper(kind, "application/pdf", hashlib.sha256(content).hexdigest(), len(content))
+        return int(not isinstance(await desks.papers.take(asked, paper, BytesIO(content)), Refusal))
+
     async def _review(self) -> int:
         """A person looks at some referred claim, perhaps days later, perhaps one that is reviewed already."""
         await self.house.live("ops-desk")
@@ -128,7 +159,8 @@ class Driver:
         if not referred:
             return 0
         view = self.chance.choice(sorted(referred, key=lambda one: one.claim_id))
-        staff = Staff(id="ada", roles=(Role.manager,), authority=usd("99999.00"))
+        currency = view.currency or "USD"
+        staff = Staff(id="ada", roles=(Role.manager,), authority=Money.of_text("99999.00", currency))
         try:
             await self.house.reviewer.review(
                 view.claim_id, staff, self._verdict(view), f"click-{self.chance.randrange(40)}"
@@ -141,11 +173,21 @@ class Driver:
     def _verdict(self, view: ClaimView) -> ReviewRequest:
         assert view.referral is not None
         referral = view.referral.event_id
-        match self.chance.randrange(3):
-            case 0:
+        if view.duplicates and self.chance.random() < 0.5:
+            return ReviewRequest(referral_event_id=referral, verdict=Say.duplicate, reason="told twice")
+        match self.chance.randrange(8):
+            case 0 | 1 | 2:
                 return ReviewRequest(referral_event_id=referral, verdict=Say.approve)
-            case 1:
-                amount = usd(f"{self.chance.randrange(1, 5000)}.00")
+            case 3:
+                kinds = self.chance.sample(KINDS, self.chance.randrange(1, 3))
+                wanted = tuple(WantedDocument(kind=kind) for kind in kinds)
+                reason = self.chance.choice((None, "not to be read"))
+                return ReviewRequest(
+                    referral_event_id=referral, verdict=Say.ask_documents, documents=wanted, reason=reason
+                )
+            case 4 | 5 | 6:
+                most = self.chance.choice((5_000, 60_000))
+                amount = Money.of_text(f"{self.chance.randrange(1, most)}.00", view.currency or "USD")
                 return ReviewRequest(
                     referral_event_id=referral, verdict=Say.approve_amount, amount=amount, reason="seen"
                 )
@@ -198,6 +240,7 @@ class Driver:
             seed=self.seed,
             faults=self.faults,
             verdict=audit(evidence),
+            unsound=unsound(house.log, await self._states()),
             evidence=evidence,
             digest=digest.hexdigest(),
             unanswered=sum(client.acknowledged_at is None for client in self.clients),
@@ -223,6 +266,10 @@ class Driver:
                     )
         return found
 
+    async def _states(self) -> list[ClaimState]:
+        async with self.house.members["assessment"].store.begin() as tx:
+            return list(tx.table(CLAIMS_TABLE).values())
+
     async def _views(self) -> dict[str, str]:
         async with self.house.members["ops-views"].store.begin() as tx:
             known = await self.house.views.load(tx, sorted(set(self._claim_ids())))
@@ -239,5 +286,21 @@ class Driver:
             "rejected by the bank": names.count("PaymentRejected"),
             "denied": names.count("ClaimDenied"),
             "partly approved": names.count("ClaimPartlyApproved"),
+            "advances": names.count("AdvanceApproved"),
+            "duplicates": names.count("DuplicateLinked"),
+            "papers asked": names.count("DocumentsRequested"),
+            "withdrawn": names.count("ClaimWithdrawn"),
+            "shared money used meanwhile": self._referred_for(evidence, "ledger_changed"),
+            "papers that came": self._referred_for(evidence, "documents_received"),
+            "clauses without effect": self._referred_for(evidence, "clause_not_effective"),
+            **{f"closed as {one.value}": self._closed_as(evidence, one) for one in ClaimOutcome},
             "mail repeated": len(evidence.mails) - len({mail.message_id for mail in evidence.mails}),
         }
+
+    def _referred_for(self, evidence: Evidence, reason: str) -> int:
+        referrals = [one.data for one in evidence.events if one.name == "ClaimReferred" and one.data]
+        return sum(reason in one["reasons"] for one in referrals)
+
+    def _closed_as(self, evidence: Evidence, outcome: ClaimOutcome) -> int:
+        closings = [one.data for one in evidence.events if one.name == "ClaimClosed" and one.data]
+        return sum(one["outcome"] == outcome.value for one in closings)

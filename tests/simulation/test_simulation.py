@@ -34,6 +34,7 @@ def judged(seed: int) -> History:
     history = simulate(seed)
     story = f"seed {seed} breaks {history.verdict.findings[:5]}; play it again: make simulate SEED={seed}"
     assert history.verdict.holds, story
+    assert history.unsound == [], f"seed {seed}: {history.unsound[:5]}; play it again: make simulate SEED={seed}"
     assert history.unanswered == 0, f"seed {seed}: a client got no answer in calm; make simulate SEED={seed}"
     return history
 

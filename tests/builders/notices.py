@@ -170,6 +170,7 @@ STORIES: dict[NoticeKind, tuple[Event, ...]] = {
 _REST = (*ADVANCED, a_claim_approved(whole_after_advance()), a_payment_instructed(amount=usd("700.00")))
 VARIANTS: dict[str, tuple[Event, ...]] = {
     "paid.part": (*ADVANCED, a_payment_confirmed("advance-payment", amount=usd("500.00"))),
+    "decided_nil.beside": (*ADVANCED, a_claim_decided_nil(decision=whole_after_advance("0.00", kind=DecisionKind.nil))),
     "approved.rest": _REST,
     "paid.rest": (*_REST, a_payment_confirmed(amount=usd("700.00"))),
     "referred.papers": (

@@ -177,7 +177,8 @@ def _closed(state: ClaimNotices, event: ClaimClosed, cause: Cause, rules: Rules)
 
 def _decided_nil(state: ClaimNotices, event: ClaimDecidedNil, cause: Cause, rules: Rules) -> Followed:
     explained = _explained(event.decision).model_copy(update={"reason": event.reason})
-    return state, _notice(state, NoticeKind.decided_nil, cause, rules, explained=explained)
+    before = event.decision.advanced
+    return state, _notice(state, NoticeKind.decided_nil, cause, rules, explained=explained, before=before)
 
 
 def _denied(state: ClaimNotices, event: ClaimDenied, cause: Cause, rules: Rules) -> Followed:

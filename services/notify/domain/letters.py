@@ -110,6 +110,7 @@ def _executed(notice: Notice, voice: _Voice) -> str:
     return voice.figures.day(notice.executed_on) if notice.executed_on is not None else voice.phrases["date_unknown"]
 
 
+_BEFORE = {NoticeKind.settled: "settled", NoticeKind.decided_nil: "nil"}
 _OF_PAPER = frozenset({"paper", "kind", "line", "coverage"})
 
 
@@ -145,7 +146,7 @@ def _parts(notice: Notice, voice: _Voice) -> str:
     if notice.before is None:
         return ""
     total = _spoken(notice).payable or notice.before
-    said = voice.phrases["settled" if notice.kind is NoticeKind.settled else "rest"]
+    said = voice.phrases[_BEFORE.get(notice.kind, "rest")]
     amounts = {"{before}": notice.before, "{total}": total}
     for place, amount in amounts.items():
         said = said.replace(place, voice.figures.money(amount))

@@ -44,6 +44,10 @@ CLAIMS = 5
         ({}, "CLAIMFLOW_NOTIFY_DATABASE: is missing"),
         ({"NOTIFY_SMPT": "127.0.0.1:1"}, "did you mean CLAIMFLOW_NOTIFY_SMTP"),
         ({"NOTIFY_DATABASE": "postgresql+asyncpg://x/y", "NOTIFY_SMTP": "secret@host"}, "CLAIMFLOW_NOTIFY_SMTP: "),
+        (
+            {"NOTIFY_DATABASE": "postgresql+asyncpg://x/y", "NOTIFY_PAPERS_URL": "secret"},
+            "CLAIMFLOW_NOTIFY_PAPERS_URL: ",
+        ),
         ({"NOTIFY_DATABASE": "postgresql+asyncpg://x/y", "NOTIFY_MAIL": "maybe"}, "CLAIMFLOW_NOTIFY_MAIL: "),
         ({"NOTIFY_DATABASE": "postgresql+asyncpg://x/y"}, "CLAIMFLOW_KEYS_DATABASE: is missing"),
     ],

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from messaging import crash_points
-from schemas.notify import NoticeFailed, NoticeFailure, NoticeSent
+from schemas.ids import claim_reference
+from schemas.notify import NoticeFailed, NoticeFailure, NoticeKind, NoticeSent
 from services.notify.adapters.smtp import SmtpChannel
+from services.notify.app import PAPERS_URL
 from services.notify.ports import Delivery, OutgoingMail, Taken
 from simulators.mail.app import serve
 from simulators.mail.message import parse_mail
 from simulators.mail.record import FILE_NAME, read_mails
 from tests.builders.crashes import Moment, nth_time, only, run_through_crashes
-from tests.builders.events import a_claim_id
-from tests.builders.notices import a_party
+from tests.builders.events import a_claim_approved, a_claim_id, a_payment_confirmed, a_payment_instructed, usd
+from tests.builders.notices import ADVANCED, STORIES, a_party, papers_requested, whole_after_advance
 from tests.builders.notify_house import NotifyHouse, kinds_told
 from tests.builders.stages import Crash
 
@@ -63,7 +65,7 @@ async def test_a_claim_that_takes_its_time_is_told_of_three_times() -> None:
     assert all(isinstance(event, NoticeSent) for event in told)
     assert set(house.mails().values()) == {1}
     subjects = [parse_mail(kept.mail.content).subject.split()[-1] for kept in house.mailbox.kept]
-    assert subjects[1:] == ["approved", "paid"]
+    assert subjects[1] == "approved" and len(subjects) == 3
 
 
 async def test_an_approval_that_the_bank_overtook_is_left_out() -> None:
@@ -107,6 +109,51 @@ async def test_events_that_arrive_before_their_cause_are_told_in_turn() -> None:
         await house.settle()
 
         assert kinds_told(house.told()) == ["received", "approved"]
+
+
+async def test_papers_are_asked_for_with_the_address_they_are_sent_to() -> None:
+    async with a_house() as house:
+        await house.report()
+        house.tell(papers_requested(), after={"intake": 1})
+        await house.settle()
+
+        mail = parse_mail(house.mailbox.kept[-1].mail.content)
+
+    assert kinds_told(house.told()) == ["received", "documents_requested"]
+    assert f"{PAPERS_URL}/v1/claims/{claim_reference(a_claim_id())}/documents" in mail.body
+    assert "- Invoice of the repair [repair_invoice], for item 1 of your claim (Building)" in mail.body
+
+
+async def test_a_part_is_left_out_once_the_bank_has_paid_it_and_the_rest_tells_of_it() -> None:
+    async with a_house() as house:
+        await house.report()
+        for event in (*ADVANCED, a_payment_confirmed("advance-payment", amount=usd("500.00"))):
+            house.tell(event, after={"intake": 1})
+        await house.settle()
+        for event in (a_claim_approved(whole_after_advance()), a_payment_instructed(amount=usd("700.00"))):
+            house.tell(event, after={"intake": 1})
+        await house.settle()
+
+        bodies = [parse_mail(kept.mail.content).body for kept in house.mailbox.kept]
+
+    assert kinds_told(house.told()) == ["received", "referred", "paid", "approved"]
+    assert "This is a part of your claim" in bodies[2] and "$500.00 was paid to you" in bodies[3]
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.withdrawn, NoticeKind.duplicate, NoticeKind.settled])
+async def test_the_end_of_a_claim_is_told_once_however_often_its_events_come(kind: NoticeKind) -> None:
+    async with a_house() as house:
+        await house.report()
+        for event in STORIES[kind]:
+            house.tell(event, after={"intake": 1})
+        await house.settle()
+        house.tell_again()
+        await house.restart()
+        await house.settle()
+
+        told = kinds_told(house.told())
+
+    assert told.count(kind.value) == 1 and set(house.mails().values()) == {1}
 
 
 async def test_with_the_mail_channel_off_events_are_followed_and_no_work_is_made() -> None:

@@ -496,6 +496,51 @@ def test_a_denial_and_a_decision_of_nothing_are_owed() -> None:
     ]
 
 
+def owed_by(*events: Event) -> list[str]:
+    """What a claim's events owe beside the report."""
+    evidence = Evidence(mail_since=BOOKED_AT - timedelta(days=1))
+    for event in (a_claim_reported(CLAIM), *events):
+        add(evidence, event)
+    return [words.split()[-5].rstrip(",") for _, words in missing(evidence)][1:]
+
+
+ADVANCED = a_payment_instructed("advance", kind="partial", amount=usd("400.00"), decision_id=ADVANCE)
+ALL_ADVANCED = a_decision("400.00", advanced=usd("400.00"))
+SAME_AGAIN = a_decision("400.00", name="again", advanced=usd("400.00"))
+PAPERS_CAME = a_claim_referred(reasons=(ReferralReason.documents_received,))
+
+
+@pytest.mark.parametrize(
+    ("events", "owed"),
+    [
+        ([documents_requested("a"), documents_requested("a", round=2, reason="r")], ["documents_requested"] * 2),
+        ([a_claim_referred(), a_claim_referred()], ["referred"]),
+        ([a_claim_referred(), documents_requested("a"), PAPERS_CAME], ["referred", "documents_requested", "referred"]),
+        ([a_claim_closed(outcome="withdrawn", paid=None)], ["withdrawn"]),
+        ([a_claim_closed(outcome="duplicate", paid=None)], ["duplicate"]),
+        ([a_claim_closed(outcome="nil", paid=None)], []),
+        ([ADVANCED], ["advance"]),
+        ([ADVANCED, a_payment_confirmed("advance", amount=usd("400.00"))], ["paid"]),
+        ([ADVANCED, a_claim_approved(ALL_ADVANCED)], ["advance", "settled"]),
+        (
+            [ADVANCED, a_claim_approved(ALL_ADVANCED), a_payment_instructed(amount=usd("400.00"))],
+            ["advance", "settled"],
+        ),
+        ([ADVANCED, a_claim_approved(ALL_ADVANCED), a_claim_approved(SAME_AGAIN)], ["advance", "settled"]),
+        ([ADVANCED, a_claim_approved(a_decision(advanced=usd("400.00")))], ["advance"]),
+    ],
+)
+def test_each_of_these_events_owes_its_notice_once(events: list[Event], owed: list[str]) -> None:
+    assert owed_by(*events) == owed
+
+
+def test_a_part_told_before_it_is_booked_is_found() -> None:
+    evidence = a_paid_history()
+    evidence.mails[0] = evidence.mails[0]._replace(kind="advance", received_at=BOOKED_AT - timedelta(seconds=1))
+
+    assert "I4" in {finding.invariant for finding in audit(evidence).findings}
+
+
 def test_no_notice_is_owed_where_mail_was_off_or_a_person_has_the_claim_in_hand() -> None:
     off, since_later, parked, dead = (a_told_history() for _ in range(4))
     for evidence in (off, since_later, parked, dead):

@@ -69,6 +69,11 @@ def _demand_reserved(decision: Decision, reserves: tuple[ReserveLine, ...]) -> N
         raise ValueError("the reserves must cover what is payable")
 
 
+def _demand_in_full(decision: Decision, approved_by: Literal["system"] | Person) -> None:
+    if approved_by == "system" and (decision.kind is not DecisionKind.pay or decision.override is not None):
+        raise ValueError("software approves only what the terms give in full")
+
+
 class PolicyAwaited(Event):
     """No policy yet; another try is due. Clocks keep running."""
 
@@ -180,6 +185,7 @@ class AdvanceApproved(Event):
     @model_validator(mode="after")
     def _is_reserved(self) -> Self:
         _demand_reserved(self.decision, self.reserves)
+        _demand_in_full(self.decision, self.approved_by)
         return self
 
 
@@ -207,10 +213,7 @@ class ClaimApproved(Event):
     @model_validator(mode="after")
     def _is_reserved(self) -> Self:
         _demand_reserved(self.decision, self.reserves)
-        if self.approved_by == "system" and (
-            self.decision.kind is not DecisionKind.pay or self.decision.override is not None
-        ):
-            raise ValueError("software approves only what the terms give in full")
+        _demand_in_full(self.decision, self.approved_by)
         return self
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from zoneinfo import available_timezones
@@ -144,10 +144,17 @@ class Driver:
         if not number:
             withdrawn = await desks.papers.withdraw(asked, None)
             return int(not isinstance(withdrawn, Refusal))
-        content = f"{client.key} {number}".encode()
-        kind = KINDS[number % len(KINDS)]
+        kind = self.chance.choice(await self._papers_wanted(claim.claim_id))
+        content = f"{client.key} {kind} {number}".encode()
         paper = Paper(kind, "application/pdf", hashlib.sha256(content).hexdigest(), len(content))
         return int(not isinstance(await desks.papers.take(asked, paper, BytesIO(content)), Refusal))
+
+    async def _papers_wanted(self, claim: ClaimId) -> Sequence[str]:
+        """The kinds of paper the customer was asked for, as far as they know; any, if none."""
+        async with self.house.members["ops-views"].store.begin() as tx:
+            view = (await self.house.views.load(tx, [claim])).get(claim)
+        asked = [] if view is None or not view.papers_awaited else view.papers_asked[-1].papers
+        return [one.kind for one in asked] or KINDS
 
     async def _review(self) -> int:
         """A person looks at some referred claim, perhaps days later, perhaps one that is reviewed already."""

@@ -5,27 +5,53 @@ And the state is the fold of the events: a replay of what was told gives the sam
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.assessment import ClaimApproved, ClaimDecidedNil, ClaimDenied, ClaimPartlyApproved
+from schemas.assessment import (
+    EVENTS,
+    AdvanceApproved,
+    ClaimApproved,
+    ClaimClosed,
+    ClaimDecidedNil,
+    ClaimDenied,
+    ClaimOutcome,
+    ClaimPartlyApproved,
+    RequestedDocument,
+)
 from schemas.event import Event
 from schemas.ids import EventId, PaymentId, event_id
+from schemas.intake import ClaimWithdrawn
 from schemas.money import Money
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.outcomes import Emit, Nothing
 from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentRejected
+from services.assessment.domain.around import ALONE, Around
 from services.assessment.domain.assess import Decided, take_finding, take_report
-from services.assessment.domain.claim import ClaimState, Status, fold
+from services.assessment.domain.claim import ClaimState, Status, fold, neighbour_of
+from services.assessment.domain.papers import take_documents, take_withdrawal
 from services.assessment.domain.payments import take_confirmed, take_held, take_rejected
 from services.assessment.domain.policies import PolicyFinding, PolicyMissing
 from services.assessment.domain.review import take_review
 from tests.builders.assessment import NOW, RULES, a_cause, a_flood_coverage, a_new_claim, an_asked_line
-from tests.builders.events import a_claim_reported, a_payment_confirmed, a_policy_snapshot, a_review_recorded, an_id
+from tests.builders.events import (
+    a_claim_id,
+    a_claim_reported,
+    a_claim_withdrawn,
+    a_payment_confirmed,
+    a_policy_snapshot,
+    a_review_recorded,
+    an_id,
+    documents_received,
+)
+from tests.builders.ledgers import an_aggregate_policy
 
-REFUSALS = (ClaimPartlyApproved, ClaimDecidedNil, ClaimDenied)
+REFUSALS = tuple(one for one in EVENTS if "person" in one.model_fields and one.model_fields["person"].is_required())
+assert {ClaimPartlyApproved, ClaimDecidedNil, ClaimDenied} <= set(REFUSALS)
 
 amounts = st.integers(0, 10**8)
 lines = st.lists(
@@ -54,10 +80,34 @@ findings = st.one_of(
         amounts,
         st.sampled_from(["flood", "flood", "home"]),
     ),
+    st.builds(lambda limit: an_aggregate_policy(Money(limit + 1, "USD").to_text()), amounts),
+)
+YEAR = ("all-losses", "policy year from 2012-01-01")
+TWIN = neighbour_of(fold(a_new_claim(2), a_claim_reported(a_claim_id(2)), a_cause()))
+assert TWIN is not None
+arounds = st.builds(
+    lambda claims, twin, used: Around(
+        claims_on_policy=claims,
+        near=(TWIN,) if twin else (),
+        used={YEAR: Fraction(used, 100)} if used else {},
+    ),
+    st.integers(0, 6),
+    st.booleans(),
+    st.one_of(st.just(0), amounts),
 )
 verdicts = st.one_of(
     st.just({"verdict": Verdict.approve}),
     st.just({"verdict": Verdict.deny, "reason": "r", "clause_id": "c", "fact": "f"}),
+    st.builds(
+        lambda kind, why: {
+            "verdict": Verdict.ask_documents,
+            "documents": (RequestedDocument(kind=kind),),
+            "reason": why,
+        },
+        st.sampled_from(["invoice", "photo"]),
+        st.sampled_from([None, "again"]),
+    ),
+    st.just({"verdict": Verdict.duplicate, "reason": "told twice"}),
     st.builds(
         lambda amount: {"verdict": Verdict.approve_amount, "reason": "r", "amount": Money(amount + 1, "USD")}, amounts
     ),
@@ -70,8 +120,11 @@ happenings = st.lists(
         st.tuples(st.just("confirmed"), st.sampled_from(["all", "cent"])),
         st.tuples(st.just("rejected"), st.none()),
         st.tuples(st.just("held"), st.booleans()),
+        st.tuples(st.just("papers"), st.sampled_from(["invoice", "photo"])),
+        st.tuples(st.just("withdrawn"), st.none()),
+        st.tuples(st.just("others"), arounds),
     ),
-    max_size=8,
+    max_size=9,
 )
 
 
@@ -83,8 +136,16 @@ def happen(state: ClaimState, what: str, how: Any, number: int) -> tuple[Event |
         open_one = state.referral.event_id if state.referral and what == "verdict" else EventId(an_id("stale"))
         review = a_review_recorded(**{"referral_event_id": open_one} | how)
         return review, take_review(state, review, RULES, cause, NOW)
+    if what == "papers":
+        papers = documents_received(how)
+        return papers, take_documents(state, papers, RULES, cause, NOW)
+    if what == "withdrawn":
+        withdrawn = a_claim_withdrawn()
+        return withdrawn, take_withdrawal(state, withdrawn, RULES, cause, NOW)
+    if what == "others":
+        return None, (Nothing(), replace(state, around=how))
     if what == "confirmed":
-        approved = state.decision.payable if state.decision and how == "all" else None
+        approved = (state.decision.payable if state.decision else state.advanced) if how == "all" else None
         confirmed = a_payment_confirmed(f"payment-{number}", amount=approved or Money(1, "USD"))
         return confirmed, take_confirmed(state, confirmed, cause)
     if what == "rejected":
@@ -98,12 +159,12 @@ def happen(state: ClaimState, what: str, how: Any, number: int) -> tuple[Event |
 
 
 @settings(max_examples=300, deadline=None)
-@given(lines=lines, finding=findings, happenings=happenings)
+@given(lines=lines, finding=findings, around=arounds, happenings=happenings)
 def test_only_a_persons_verdict_ever_refuses_or_reduces(
-    lines: list[Any], finding: PolicyFinding, happenings: list[tuple[str, Any]]
+    lines: list[Any], finding: PolicyFinding, around: Around, happenings: list[tuple[str, Any]]
 ) -> None:
     reported = a_claim_reported(lines=tuple(lines))
-    outcome, state = take_report(a_new_claim(), reported, finding, RULES, a_cause(), NOW)
+    outcome, state = take_report(replace(a_new_claim(), around=around), reported, finding, RULES, a_cause(), NOW)
     told: list[Event] = list(outcome.events) if isinstance(outcome, Emit) else []
     assert not any(isinstance(event, REFUSALS) for event in told)
     replayed = _replay(a_new_claim(), reported, told, a_cause())
@@ -113,14 +174,17 @@ def test_only_a_persons_verdict_ever_refuses_or_reduces(
         told = list(outcome.events) if isinstance(outcome, Emit) else []
         if not isinstance(event, ReviewRecorded):
             assert not any(isinstance(one, REFUSALS) for one in told)
-            assert all(one.approved_by == "system" for one in told if isinstance(one, ClaimApproved))
+            assert all(one.approved_by == "system" for one in told if isinstance(one, ClaimApproved | AdvanceApproved))
+        for closed in (one for one in told if isinstance(one, ClaimClosed) and one.outcome is not ClaimOutcome.paid):
+            wanted = ClaimWithdrawn if closed.outcome is ClaimOutcome.withdrawn else ReviewRecorded
+            assert isinstance(event, wanted)
         if state.status is Status.closed:
             assert told == []
         if isinstance(outcome, Emit | Nothing):
             replayed = _replay(replayed, event, told, a_cause(f"cause-{number}"))
             state = after
 
-    assert replayed == state
+    assert replayed == replace(state, around=ALONE)
 
 
 def _replay(state: ClaimState, event: Event | None, told: list[Event], cause: Any) -> ClaimState:

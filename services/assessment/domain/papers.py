@@ -33,9 +33,10 @@ def take_withdrawal(
 
     But where papers are awaited that will never come, a person is asked again.
     """
-    if state.status is Status.closed or state.withdrawn:
-        return Nothing(), state
+    known = state.status is Status.closed or state.withdrawn
     state = fold(state, event, cause_id)
+    if known:
+        return Nothing(), state
     if state.decision is not None or state.advances:
         if state.status is not Status.awaiting_info or state.policy is None:
             return Nothing(), state

@@ -30,7 +30,7 @@ from schemas.money import Money
 from schemas.ops import ReviewRecorded, Verdict
 from schemas.outcomes import Emit, Nothing
 from schemas.payment import HoldReason, PaymentConfirmed, PaymentHeld, PaymentRejected
-from services.assessment.domain.around import ALONE, Around
+from services.assessment.domain.around import ALONE, Around, Neighbour
 from services.assessment.domain.assess import Decided, take_finding, take_report
 from services.assessment.domain.claim import ClaimState, Status, fold, neighbour_of
 from services.assessment.domain.papers import take_documents, take_withdrawal
@@ -83,12 +83,19 @@ findings = st.one_of(
     st.builds(lambda limit: an_aggregate_policy(Money(limit + 1, "USD").to_text()), amounts),
 )
 YEAR = ("all-losses", "policy year from 2012-01-01")
-TWIN = neighbour_of(fold(a_new_claim(2), a_claim_reported(a_claim_id(2)), a_cause()))
-assert TWIN is not None
+
+
+def a_twin() -> Neighbour:
+    """Another claim of the policy that tells of the same loss."""
+    found = neighbour_of(fold(a_new_claim(2), a_claim_reported(a_claim_id(2)), a_cause()))
+    assert found is not None
+    return found
+
+
 arounds = st.builds(
     lambda claims, twin, used: Around(
         claims_on_policy=claims,
-        near=(TWIN,) if twin else (),
+        near=(a_twin(),) if twin else (),
         used={YEAR: Fraction(used, 100)} if used else {},
     ),
     st.integers(0, 6),

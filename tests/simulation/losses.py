@@ -22,6 +22,7 @@ from tests.builders.reports import JsonObject, a_line, a_party_in_clear, a_repor
 
 CLOSED_ACCOUNT = "000000000004"
 YEARLY, STORMS, CHINESE = "FL-YEARLY", "FL-STORMS", "CN-FLOOD"
+_OWN: tuple[str | None, str] = (None, "USD")
 COMMON = frozenset({YEARLY, STORMS, CHINESE})
 APART = timedelta(days=5)
 _LIMIT = Operation(op="limit", clause_id="SFIP.III.A")
@@ -109,16 +110,16 @@ class Client:
         return str(self.body["policy_number"])
 
 
-def clients(chance: random.Random, count: int) -> list[Client]:
+def clients(chance: random.Random, count: int, apart: bool = False) -> list[Client]:
     """A mix of losses: payable, nothing payable, without an amount, unknown policy, closed account, two languages."""
     found: list[Client] = []
     for number in range(count):
-        told_before = chance.choice(found).body if found and chance.random() < 0.12 else None
-        found.append(Client(f"key-{number}", _body(chance, number, told_before)))
+        told_before = chance.choice(found).body if found and not apart and chance.random() < 0.12 else None
+        found.append(Client(f"key-{number}", _body(chance, number, told_before, apart)))
     return found
 
 
-def _body(chance: random.Random, number: int, told_before: Mapping[str, Any] | None) -> JsonObject:
+def _body(chance: random.Random, number: int, told_before: Mapping[str, Any] | None, apart: bool) -> JsonObject:
     kind = chance.randrange(10)
     person = a_party_in_clear(f"Person {number}", email=f"person-{number}@example.org")
     if kind == 2:
@@ -130,7 +131,8 @@ def _body(chance: random.Random, number: int, told_before: Mapping[str, Any] | N
     if told_before is not None:
         # The same loss, told by somebody else.
         return {**told_before, **changes}
-    policy, currency = chance.choice(((None, "USD"), (None, "USD"), (YEARLY, "USD"), (STORMS, "USD"), (CHINESE, "CNY")))
+    whose = (_OWN, _OWN, (YEARLY, "USD"), (STORMS, "USD"), (CHINESE, "CNY"))
+    policy, currency = _OWN if apart else chance.choice(whose)
     changes["lines"] = _lines(chance, kind, currency)
     if policy is not None:
         at = LOSS_AT + number * APART

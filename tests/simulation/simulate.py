@@ -63,14 +63,17 @@ def simulate(seed: int, claims: int = 12) -> History:
 
 
 class Driver:
-    """Draws who acts, until the drawn steps are over; then everything is calm until nothing moves."""
+    """Draws who acts, until the drawn steps are over; then everything is calm until nothing moves.
 
-    def __init__(self, seed: int, claims: int) -> None:
+    `apart`: every claim has a policy of its own, so that none depends on the order in which others are decided.
+    """
+
+    def __init__(self, seed: int, claims: int, apart: bool = False) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
         self.faults = Faults.drawn(self.chance)
         self.house = House(self.chance, self.faults)
-        self.clients = clients(self.chance, claims)
+        self.clients = clients(self.chance, claims, apart)
         self.reviews = 0
         for number, client in enumerate(self.clients):
             if number % 9 != 8 and client.policy_number not in COMMON:

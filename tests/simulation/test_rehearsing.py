@@ -31,7 +31,7 @@ def rehearsed(seed: int, draft: Draft) -> list[Rehearsed]:
     """Kills, second copies, disorder, policies that are waited for, people: then the log, once more."""
 
     async def play() -> list[Rehearsed]:
-        driver = Driver(seed, claims=12)
+        driver = Driver(seed, claims=12, apart=True)
         await driver.run()
         read = await read_topics(driver.house.log.tail(topics()), lambda _: None)
         return list(rehearse(draft, Window(), read.in_order()).results())

@@ -73,7 +73,7 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
         raise FileRefusedError(f"{path.name} cannot be read as CSV: {type(problem).__name__}") from None
 
 
-def claim_of(row: Row) -> dict[str, Any]:
+def claim_of(row: Row, run_id: str = "") -> dict[str, Any]:
     """The claim as a client reports it to POST /v1/claims."""
     lines = []
     for code, asked in (("building", _dollars(row["buildingDamageAmount"])), ("contents", _contents(row))):
@@ -85,7 +85,7 @@ def claim_of(row: Row) -> dict[str, Any]:
         code = "building" if covered else "contents"
         lines.append({"line_id": code, "coverage_code": code})
     claim: dict[str, Any] = {
-        "policy_number": policy_number(row),
+        "policy_number": policy_number(row, run_id),
         "line": "flood",
         "loss_at": _loss_at(row).isoformat(),
         "loss_zone": _zone(row),
@@ -102,7 +102,7 @@ def claim_of(row: Row) -> dict[str, Any]:
     return claim
 
 
-def policy_of(row: Row) -> dict[str, Any]:
+def policy_of(row: Row, run_id: str = "") -> dict[str, Any]:
     """The policy that goes with the row, in the policy system's shape; a calendar year around the loss."""
     zone = ZoneInfo(_zone(row))
     year = _loss_at(row).year
@@ -122,7 +122,7 @@ def policy_of(row: Row) -> dict[str, Any]:
             {"code": "unstated", "limit": "0.00", "deductible": "0.00", "valuation": "ACV", "clause_version": CLAUSES}
         )
     return {
-        "number": policy_number(row),
+        "number": policy_number(row, run_id),
         "version": 1,
         "effective_from": datetime(year, 1, 1, tzinfo=zone).isoformat(),
         "effective_to": datetime(year + 1, 1, 1, tzinfo=zone).isoformat(),
@@ -147,8 +147,10 @@ def outcome_of(row: Row) -> Outcome:
     )
 
 
-def policy_number(row: Row) -> str:
-    return f"NFIP-{row['id']}"
+def policy_number(row: Row, run_id: str = "") -> str:
+    """A run has policies of its own: the same losses reported again on the same policies would be duplicates."""
+    run = f"-{sha256(run_id.encode()).hexdigest()[:8]}" if run_id else ""
+    return f"NFIP-{row['id']}{run}"
 
 
 def _opened(path: Path) -> IO[str]:

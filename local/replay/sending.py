@@ -72,7 +72,7 @@ class Sender:
         async with httpx2.AsyncClient(timeout=60.0) as http:
             for start in range(0, len(rows), POLICY_CHUNK_ROWS):
                 chunk = rows[start : start + POLICY_CHUNK_ROWS]
-                body = b"\n".join(json.dumps(policy_of(row)).encode() for row in chunk)
+                body = b"\n".join(json.dumps(policy_of(row, self.run_id)).encode() for row in chunk)
                 answer = await http.put(
                     f"{self._policy_url}/policies", content=body, headers={"content-type": "application/x-ndjson"}
                 )
@@ -93,7 +93,8 @@ class Sender:
 
     async def _send_chunk(self, rows: Sequence[Row]) -> None:
         waiting = [
-            (self.claim_id_of(row), {"idempotency_key": self.key_of(row), "claim": claim_of(row)}) for row in rows
+            (self.claim_id_of(row), {"idempotency_key": self.key_of(row), "claim": claim_of(row, self.run_id)})
+            for row in rows
         ]
         loop = asyncio.get_running_loop()
         first, patience = loop.time(), loop.time() + PATIENCE_SECONDS

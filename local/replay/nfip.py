@@ -149,7 +149,7 @@ def outcome_of(row: Row) -> Outcome:
 
 def policy_number(row: Row, run_id: str = "") -> str:
     """A run has policies of its own: the same losses reported again on the same policies would be duplicates."""
-    run = f"-{sha256(run_id.encode()).hexdigest()[:8]}" if run_id else ""
+    run = f"-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}" if run_id else ""
     return f"NFIP-{row['id']}{run}"
 
 

@@ -134,8 +134,9 @@ class Working:
             self.park(arrival, outcome.reason, outcome.reason[:16], outcome.when, tried)
         else:
             row.apply(envelope)
-            self.states[row.claim_id] = state
-            self.changed.add(row.claim_id)
+            if state is not self.states[row.claim_id]:
+                self.states[row.claim_id] = state
+                self.changed.add(row.claim_id)
             try:
                 self.emit(row, event.cause_id, outcome, event.traceparent)
             except Exception as error:

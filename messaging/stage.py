@@ -85,7 +85,7 @@ class Handler(Protocol):
         """
 
     def decide(self, state: Any, event: Input, facts: Any) -> tuple[Outcome, Any]:
-        """Pure: the outcome and the next state."""
+        """Pure: the outcome and the next state; the very state that was given if nothing of it changed."""
 
     async def save(self, states: Mapping[ClaimId, Any], tx: Tx) -> None:
         """Write the changed states in one statement a table."""

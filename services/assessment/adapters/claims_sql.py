@@ -21,7 +21,7 @@ _LOAD = text(
 _SAVE = text(
     """INSERT INTO assessment_claims AS kept
               (claim_id, status, policy_number, state, loss_at, peril, place, asked_minor, currency, in_play)
-       SELECT claim_id, status, policy_number, CAST(state AS jsonb), loss_at, peril, place, asked_minor, currency,
+       SELECT claim_id, status, policy_number, CAST(state AS json), loss_at, peril, place, asked_minor, currency,
               in_play
          FROM unnest(CAST(:claim_ids AS uuid[]), CAST(:statuses AS text[]), CAST(:policy_numbers AS text[]),
                      CAST(:states AS text[]), CAST(:losses AS timestamptz[]), CAST(:perils AS text[]),

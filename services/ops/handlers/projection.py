@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
 from messaging import crash_points
 from messaging.ports import Tx
 from messaging.stage import Input, Stage
+from schemas.assessment import ClaimRegistered
 from schemas.event import Event, registered_types
 from schemas.ids import ClaimId
 from schemas.intake import ClaimReported
+from schemas.model import Code, Model, Privacy
 from schemas.outcomes import Nothing, Outcome
 from schemas.topics import READS
 from services.ops.domain.claim_view import ClaimView, Told, fold, fresh_view
@@ -22,6 +25,18 @@ from services.ops.domain.timeline import KnownId, TimelineEntry, facts_of, ids_o
 from services.ops.ports import PartyRow, ViewChanges, Views
 
 STAGE = "ops-views"
+
+
+class PolicySeen(Model):
+    """What the views keep of a policy: reading its whole terms would cost more than everything else about the event."""
+
+    version_id: Annotated[Code, Privacy.internal]
+
+
+class RegisteredSeen(ClaimRegistered):
+    """ClaimRegistered as the views read it."""
+
+    policy: Annotated[PolicySeen, Privacy.internal]  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +87,9 @@ class Projection:
 
 
 def views_stage(views: Views) -> Stage:
-    """The stage that reads all five writers."""
-    return Stage(
-        name=STAGE, writer="ops", reads=READS["ops"], handles=dict(registered_types()), handler=Projection(views)
-    )
+    """The stage that reads all five writers. Of the policy on a claim it reads only the version."""
+    handles = dict(registered_types()) | {ClaimRegistered.TYPE: RegisteredSeen}
+    return Stage(name=STAGE, writer="ops", reads=READS["ops"], handles=handles, handler=Projection(views))
 
 
 def _entry(event: Input) -> TimelineEntry:

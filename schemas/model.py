@@ -7,7 +7,7 @@ Every text and list has a bound; every field of an event names its privacy class
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -104,6 +104,16 @@ def canonical_json(value: Mapping[str, Any]) -> bytes:
 def canonical_bytes(model: Model, exclude: set[str] | None = None) -> bytes:
     """The same for what a model says, without what it leaves open. Our models hold no floats: a test sees to it."""
     return _canonical(model.model_dump(mode="json", exclude=exclude, exclude_none=True))
+
+
+def canonical_json_of(value: Mapping[str, Any], text_of: Callable[[object], str]) -> bytes:
+    """The same for values of other kinds, of which `text_of` makes text; it raises TypeError for what it does not know.
+
+    A float would be written as JSON has it: only for values that are typed not to hold any.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=text_of
+    ).encode()
 
 
 _canonical_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode

@@ -45,7 +45,6 @@ def a_neighbour(number: int = 2, **changes: Any) -> Neighbour:
     """A claim as its neighbours see it; the same number gives the same claim."""
     fields: dict[str, Any] = {
         "claim_id": a_claim_id(number),
-        "reference": f"CF-{number}",
         "loss_at": LOSS_AT,
         "peril": "flood",
         "place": "US:10001",

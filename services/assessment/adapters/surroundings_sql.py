@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from messaging.ports import Tx
 from schemas.currencies import CURRENCY_DECIMALS
-from schemas.ids import ClaimId, claim_reference
+from schemas.ids import ClaimId
 from schemas.money import Money
 from services.assessment.domain.around import NEAR_DAYS, NEAR_MAX, Neighbour, Vicinity, Wanted, shares_ledgers
 from services.assessment.domain.claim import ClaimState
@@ -83,8 +83,7 @@ class SqlSurroundings:
         for number, claim, loss_at, peril, place, asked, currency, in_play in await tx.connection.execute(_NEAR, given):
             claim_id = ClaimId(claim)
             money = None if asked is None else Money(asked, currency)
-            reference = claim_reference(claim_id)
-            vicinity.add(number, Neighbour(claim_id, reference, loss_at, peril, place, money, in_play))
+            vicinity.add(number, Neighbour(claim_id, loss_at, peril, place, money, in_play))
 
     async def keep(self, states: Mapping[ClaimId, ClaimState], tx: Tx) -> None:
         sharing = [state for state in states.values() if state.policy is not None and shares_ledgers(state.policy)]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from schemas.decision import LedgerUse
-from schemas.ids import ClaimId
+from schemas.ids import ClaimId, claim_reference
 from schemas.intake import Place
 from schemas.money import Money
 from schemas.policy import PolicySnapshot
@@ -28,12 +28,16 @@ class Neighbour:
     """Another claim of the same policy, near in time. `open_or_paid`: not closed as duplicate, withdrawn or denied."""
 
     claim_id: ClaimId
-    reference: str
     loss_at: datetime
     peril: str
     place: str | None
     asked: Money | None
     open_or_paid: bool
+
+    @property
+    def reference(self) -> str:
+        """What people call the claim by."""
+        return claim_reference(self.claim_id)
 
 
 @dataclass(frozen=True, slots=True)

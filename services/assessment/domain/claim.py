@@ -33,7 +33,7 @@ from schemas.assessment import (
 from schemas.conditions import Facts
 from schemas.decision import Decision, LedgerUse
 from schemas.event import Event
-from schemas.ids import ClaimId, EventId, PaymentId, claim_reference
+from schemas.ids import ClaimId, EventId, PaymentId
 from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived, OtherPolicy, Place, ReportedLine
 from schemas.money import Money
 from schemas.payment import PaymentConfirmed, PaymentRejected
@@ -272,7 +272,6 @@ def neighbour_of(state: ClaimState) -> Neighbour | None:
         return None
     return Neighbour(
         claim_id=state.claim_id,
-        reference=claim_reference(state.claim_id),
         loss_at=report.loss_at,
         peril=report.peril,
         place=place_key(report.place),

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.assessment import FraudFlag, ReferralReason
 from schemas.conditions import FactValue
 from schemas.decision import DecisionKind, Rule
-from schemas.model import canonical_json
+from schemas.model import canonical_json_of
 from schemas.money import Money, exact_text
 from schemas.policy import PolicySnapshot
 from services.assessment.domain.adjudicate import Adjudication, in_order
@@ -228,13 +227,15 @@ def with_sorting(reasons: Iterable[ReferralReason], found: Sorted) -> tuple[Refe
 
 def facts_hash(facts: Mapping[str, Fact]) -> str:
     """SHA-256 over the canonical form of the facts: equal facts, equal hash."""
-    return sha256(canonical_json({name: _canonical(value) for name, value in facts.items()})).hexdigest()
+    return sha256(canonical_json_of(facts, _canonical)).hexdigest()
 
 
-def _canonical(value: Fact) -> Any:
-    if type(value) is Fraction:
-        return str(value.numerator) if value.denominator == 1 else exact_text(value)
-    return str(value) if type(value) is Money else value
+def _canonical(value: object) -> str:
+    if isinstance(value, Fraction):
+        return exact_text(value)
+    if isinstance(value, Money):
+        return str(value)
+    raise TypeError("a fact is text, a flag, a number or money")
 
 
 def _sorted_facts(segment: Hit, lane: Hit, raised: tuple[Hit, ...]) -> dict[str, Fact]:

@@ -57,7 +57,6 @@ def a_policy(**changes: Any) -> PolicySnapshot:
 def as_neighbour(report: Report, number: int = 1) -> Neighbour:
     return Neighbour(
         claim_id=a_claim_id(number),
-        reference=f"CF-{number}",
         loss_at=report.loss_at,
         peril=report.peril,
         place=place_key(report.place),

@@ -12,7 +12,17 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
 
 
-def verify(json: Json = False) -> None:
+def verify(
+    patience: float = typer.Option(
+        30.0,
+        "--patience",
+        min=0,
+        max=3600,
+        metavar="SECONDS",
+        help="How long to judge again while nothing is wrong but that notices are still on their way.",
+    ),
+    json: Json = False,
+) -> None:
     """Recompute the invariants from client journals, topics, ledger, bank record and mail sink; exit 1 if one fails."""
     import asyncio
     import os
@@ -23,7 +33,7 @@ def verify(json: Json = False) -> None:
     from local.replay.carrying import verify as judge
     from local.running import require
 
-    verdict = asyncio.run(judge(require(Home.of(os.environ))))
+    verdict = asyncio.run(judge(require(Home.of(os.environ)), patience))
     if json:
         findings = [[one.invariant, one.subject, one.words] for one in verdict.findings]
         print_json({"holds": verdict.holds, "findings": findings, "counts": verdict.counts})

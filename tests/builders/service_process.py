@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from messaging.kafka_client.producer import KafkaProducer
 from messaging.kafka_client.reading import KafkaTail
 from messaging.kafka_client.settings import KafkaSettings
@@ -124,13 +127,42 @@ async def send(kafka: str, records: Sequence[Outgoing]) -> None:
 
 async def told_until(kafka: str, writer: str, enough: Callable[[Sequence[Event]], bool]) -> list[Event]:
     """What lies on the writer's topic, read from its beginning until it is enough."""
+    return await _read(kafka, writer, enough, to_the_end=False)
+
+
+async def all_told(kafka: str, writer: str, enough: Callable[[Sequence[Event]], bool], database: str) -> list[Event]:
+    """What the writer says in all: read once it is enough and its database holds nothing to be done or published."""
+    await told_until(kafka, writer, enough)
+    async with asyncio.timeout(90):
+        while await _left_to_do(database):
+            await asyncio.sleep(0.1)
+    return await _read(kafka, writer, enough, to_the_end=True)
+
+
+async def _read(kafka: str, writer: str, enough: Callable[[Sequence[Event]], bool], to_the_end: bool) -> list[Event]:
     tail, found = KafkaTail([topic_of(writer)], KafkaSettings(kafka)), list[Event]()
     await tail.start()
     try:
         async with asyncio.timeout(90):
-            while not enough(found):
+            while not enough(found) or (to_the_end and not await tail.caught_up()):
                 for record in await tail.poll(1):
                     found.append(decode(dict(record.headers)["ce_type"].decode(), record.value or b""))
     finally:
         await tail.stop()
     return found
+
+
+async def _left_to_do(database: str) -> int:
+    """Rows that a service still has to work on, to read once more, or to publish."""
+    engine = create_async_engine(database)
+    try:
+        async with engine.connect() as connection:
+            counted = await connection.execute(text(_LEFT))
+            return int(counted.scalar_one())
+    finally:
+        await engine.dispose()
+
+
+_LEFT = "SELECT " + " + ".join(
+    f"(SELECT count(*) FROM {table})" for table in ("runner_work", "runner_unmarked", "runner_queue")
+)

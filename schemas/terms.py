@@ -174,11 +174,9 @@ class Depreciation(Model):
 
 
 class WaitingPeriod(Model):
-    """A loss before `days` have gone since the start is not covered yet; 0 is no wait. `since` and `at` are dates or
-    instants.
-    """
+    """A loss before `days` have gone since the start is not covered yet. `since` and `at` are dates or instants."""
 
-    days: Annotated[int, Field(ge=0, le=36_500), Privacy.internal]
+    days: Annotated[int, Field(ge=1, le=36_500), Privacy.internal]
     since: Annotated[FactName, Privacy.internal] = "effective_from"
     at: Annotated[FactName, Privacy.internal] = "loss_at"
     when: Annotated[Conditions | None, Privacy.internal] = None
@@ -186,9 +184,9 @@ class WaitingPeriod(Model):
 
 
 class Frequency(Model):
-    """Not again within `days` of the last time, that day included; 0 is no such rule. Not more than `count_max` times."""
+    """Not again within `days` of the last time, that day included; not more than `count_max` times."""
 
-    days: Annotated[Annotated[int, Field(ge=0, le=36_500)] | None, Privacy.internal] = None
+    days: Annotated[Annotated[int, Field(ge=1, le=36_500)] | None, Privacy.internal] = None
     count_max: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Privacy.internal] = None
     previous: Annotated[FactName, Privacy.internal] = "previous_passed"
     at: Annotated[FactName, Privacy.internal] = "loss_at"
@@ -218,7 +216,6 @@ class ContributionMethod(StrEnum):
     """`by_sums_insured` is by limits with the loss no more than the insured value, and what no limit reaches of that
     value borne by the insured (PRC Insurance Law arts. 55 and 56).
     """
-
 
     equal_shares = "equal_shares"
     by_limits = "by_limits"

@@ -57,7 +57,7 @@ def frequency(position: Position, operation: Operation, terms: Terms, places: Se
     clause = rule.clause_id or operation.clause_id
     if not _effective(position, clause):
         return Applied(position.amounts, clause_id=clause)
-    if rule.days and facts.find(rule.previous) is not None:
+    if rule.days is not None and facts.find(rule.previous) is not None:
         previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
         at = day_of(instant_of(rule.at, _known(facts, rule.at)))
         if previous >= _days_later(at, -rule.days, rule.at):

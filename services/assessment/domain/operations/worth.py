@@ -103,10 +103,8 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
 
 
 def _valued(position: Position, operation: Operation, terms: Terms, place: int, many: int) -> Fraction:
-    if operation.of is None:
-        amount = position.amounts[place]
-    else:
-        amount = _stated(operation.of, position, terms, place, many)
+    of = operation.of
+    amount = position.amounts[place] if of is None else _stated(of, position, terms, place, many)
     if operation.less is not None:
         amount -= terms.needed(operation.less, position, place)
     if operation.times is not None:

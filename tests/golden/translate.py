@@ -224,7 +224,7 @@ def _spread(task: Task, drafts: Sequence[Draft], shape: Shape, given: Mapping[st
         rows = given.get(name, [])
         if not isinstance(rows, list) or not rows or len(rows) > 100:
             raise CaseError(f"inputs.{name}: is not a list of 1 to 100 rows")
-        _each_its_own(name, [row["id"] for row in rows if isinstance(row, dict) and "id" in row])
+        _each_its_own(name, [row["id"] for row in rows if isinstance(row, dict) and row.get("id") is not None])
         for number, row in enumerate(rows):
             fields = row if isinstance(row, dict) else {"": row}
             if not fields or not set(fields) <= set(table):

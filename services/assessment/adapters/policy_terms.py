@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from schemas.model import Code, Instant, Model, ShortText, canonical_json
-from schemas.terms import Coverage
+from schemas.terms import Coverage, Deductible, Depreciation
 from services.assessment.adapters.rule_files import in_order
 from services.assessment.adapters.yaml_files import FileModel, RuleFileError, read_yaml
 from services.assessment.domain.vocabulary import flaws
@@ -27,8 +27,11 @@ HASH_CHARACTERS = 12
 NAMED_PARTS = frozenset({"deductibles", "extensions"})
 """What a policy says part by part, each under the name the form gives it."""
 
-FIGURES = frozenset({"kind", "amount", "rate", "rate_of", "of", "min", "max"})
-"""What says how much a deductible is."""
+_FIGURES: Mapping[type[Model], frozenset[str]] = {
+    Deductible: frozenset({"kind", "amount", "rate", "rate_of", "of", "min", "max"}),
+    Depreciation: frozenset({"method", "of", "age", "life"}),
+}
+"""What says how much a part takes: one figure of several fields, which a policy replaces as a whole."""
 
 
 class _VersionFile(FileModel):
@@ -158,9 +161,14 @@ def _named_parts(theirs: Sequence[Any], ours: Sequence[Any]) -> tuple[Any, ...]:
 def _over(theirs: Model, ours: Model) -> Model:
     """What the policy says over what the form says; a figure of the policy's own replaces the form's whole figure."""
     said = {name: getattr(ours, name) for name in ours.model_fields_set if getattr(ours, name) is not None}
-    figures = FIGURES if FIGURES & said.keys() else frozenset()
+    figures = figures_of(theirs) if figures_of(theirs) & said.keys() else frozenset()
     kept = {name: value for name, value in dict(theirs).items() if name not in figures and name not in said}
     return type(theirs)(**{name: value for name, value in kept.items() if value is not None}, **said)
+
+
+def figures_of(part: Model) -> frozenset[str]:
+    """The fields of a part that are one figure together, if any: all of them are the policy's, or the form's."""
+    return _FIGURES.get(type(part), frozenset())
 
 
 def _holds(held: FormVersion, at: datetime) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from schemas.model import Model
 from schemas.policy import PolicySnapshot
 from schemas.terms import Coverage
-from services.assessment.adapters.policy_terms import FIGURES, NAMED_PARTS, FormVersion, PolicyTerms, filled
+from services.assessment.adapters.policy_terms import NAMED_PARTS, FormVersion, PolicyTerms, figures_of, filled
 from services.assessment.domain.rehearsal import Kept, KeptWhy, Refilled
 
 _ALWAYS_SAID = ("code", "clause_version")
@@ -85,7 +85,7 @@ def _own(ours: Model, theirs: Model) -> Model:
     """The fields that differ; of figures that belong together all, if one does. A part keeps its name."""
     fields = type(ours).model_fields.keys()
     differing = {name for name in fields if getattr(ours, name) != getattr(theirs, name)}
-    if differing & FIGURES:
-        differing |= FIGURES & fields
+    if differing & figures_of(ours):
+        differing |= figures_of(ours)
     said = {name: getattr(ours, name) for name in differing | ({"name"} & fields)}
     return type(ours).model_construct(set(said), **said)

@@ -17,6 +17,8 @@ from schemas.terms import (
     Deductible,
     DeductibleKind,
     DeductiblePer,
+    Depreciation,
+    DepreciationMethod,
     Extension,
     ExtensionCap,
     InsuredItem,
@@ -54,6 +56,15 @@ def test_a_percentage_of_the_policy_takes_the_place_of_the_whole_figure_of_the_f
     found = filled(a_flood_coverage(deductibles=(slot,)), own(deductibles=(Deductible(amount=usd("7.00")),)))
 
     assert found.deductibles == (Deductible(amount=usd("7.00"), per=DeductiblePer.item, clause_id="W.1"),)
+
+
+def test_a_policys_own_way_to_depreciate_takes_the_place_of_the_forms_and_keeps_its_cap() -> None:
+    stated = Depreciation(method=DepreciationMethod.stated, of="fact:worn", cap="0.8", clause_id="W.2")
+    by_age = Depreciation(method=DepreciationMethod.straight_line, age="fact:age", life="fact:life")
+
+    found = filled(a_flood_coverage(depreciation=stated), own(depreciation=by_age))
+
+    assert found.depreciation == by_age.model_copy(update={"cap": "0.8", "clause_id": "W.2"})
 
 
 def test_deductibles_stand_in_the_order_of_the_form_and_others_after_them() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 
 from schemas.conditions import Condition
@@ -107,6 +108,12 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     for row, one in enumerate(coverage.deductibles, start=1):
         if one.per is DeductiblePer.year and one.kind is not DeductibleKind.annual:
             yield Flaw(f"deductibles row {row}", "a deductible per year is of the kind annual")
+        if one.min is not None and one.max is not None and one.min.as_fraction() > one.max.as_fraction():
+            yield Flaw(f"deductibles row {row}", "min is no more than max")
+    values = [Fraction(one.at_least) for one in coverage.schedule or ()]
+    for row, value in enumerate(values, start=1):
+        if value in values[: row - 1]:
+            yield Flaw(f"schedule row {row}", "no two steps begin at the same value")
     declared = set(coverage.facts or ()) | KNOWN_FACTS
     for place, name in _facts_of(coverage):
         if name not in declared:

@@ -10,7 +10,17 @@ from schemas.assessment import ReferralReason
 from schemas.conditions import Condition, DeclaredFact, FactKind
 from schemas.decision import DecisionKind
 from schemas.intake import OtherPolicy, ReportedLine
-from schemas.terms import ContributionMethod, Coverage, Depreciation, DepreciationMethod, Operation, WaitingPeriod
+from schemas.terms import (
+    ContributionMethod,
+    Coverage,
+    Deductible,
+    DeductibleKind,
+    Depreciation,
+    DepreciationMethod,
+    Frequency,
+    Operation,
+    WaitingPeriod,
+)
 from services.assessment.domain.adjudicate import Adjudication, adjudicate
 from tests.builders.assessment import a_loss, an_asked_line
 from tests.builders.events import a_policy_snapshot, usd
@@ -65,6 +75,56 @@ def test_a_figure_below_nothing_or_beyond_the_calendar_is_a_question_that_names_
     [problem] = found.problems
     assert named in problem
     assert next(iter(facts.values())) not in problem
+
+
+def test_a_last_time_that_lies_after_this_time_is_a_question_not_a_refusal() -> None:
+    facts = {"at": "2026-02-09", "last": "2026-03-09"}
+    terms: dict[str, Any] = {
+        "facts": {"at": DATE, "last": DATE},
+        "frequency": Frequency(days=30, previous="last", at="at"),
+    }
+
+    found = what_comes_of(Operation(op="frequency"), stated=facts, **terms)
+    before = what_comes_of(Operation(op="frequency"), stated=facts | {"last": "2026-02-09"}, **terms)
+
+    assert found.questions == (ReferralReason.fact_unreadable,)
+    assert found.problems == ("coverage building: last lies after at",)
+    assert before.kind is DecisionKind.deny
+
+
+@pytest.mark.parametrize(
+    "terms, problem",
+    [
+        (
+            {"schedule": [{"at_least": "100", "share": "0.5"}, {"at_least": "100.0", "share": "0.9"}]},
+            "schedule row 2: no two steps begin at the same value",
+        ),
+        (
+            {"deductibles": [Deductible(kind=DeductibleKind.rate, rate="0.1", min=usd("5.00"), max=usd("1.00"))]},
+            "deductibles row 1: min is no more than max",
+        ),
+    ],
+)
+def test_terms_that_contradict_themselves_are_a_question(terms: dict[str, Any], problem: str) -> None:
+    found = what_comes_of(Operation(op="deductible"), **terms)
+
+    assert found.questions == (ReferralReason.operation_unknown,)
+    assert found.problems == (f"coverage building: {problem}",)
+
+
+@pytest.mark.parametrize(
+    "worth, amount, reasons",
+    [("0", "50.00", ("BELOW_DEDUCTIBLE",)), ("50", "50.00", ("BELOW_DEDUCTIBLE",)), ("0", "0.00", None)],
+)
+def test_a_loss_worth_nothing_is_not_more_than_a_deductible_if_there_is_one(
+    worth: str, amount: str, reasons: tuple[str, ...] | None
+) -> None:
+    steps = (Operation(op="value", of=worth), Operation(op="deductible"))
+
+    found = what_comes_of(*steps, deductibles=[Deductible(amount=usd(amount))])
+
+    assert found.kind is DecisionKind.nil
+    assert found.coverages[0].reasons == reasons
 
 
 def test_a_number_that_is_no_quantity_may_be_below_nothing() -> None:

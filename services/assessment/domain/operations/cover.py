@@ -60,6 +60,8 @@ def frequency(position: Position, operation: Operation, terms: Terms, places: Se
     if rule.days is not None and facts.find(rule.previous) is not None:
         previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
         at = day_of(instant_of(rule.at, _known(facts, rule.at)))
+        if previous > at:
+            raise FactError(rule.previous, f"lies after {rule.at}")
         if previous >= _days_later(at, -rule.days, rule.at):
             fact = f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
             return _stopped(position, operation.reason or FREQUENCY, clause, fact, places)

@@ -181,7 +181,7 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
         params={"amount": exact_text(size)},
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
-        reason=BELOW_DEDUCTIBLE if before and taken == before else None,
+        reason=BELOW_DEDUCTIBLE if borne < size and before <= size - borne else None,
         uses=_uses(chosen, taken, position, terms),
     )
 
@@ -210,7 +210,7 @@ def _per_item(
         params={"amount": exact_text(size)},
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
         clause_id=clauses.pop() if len(clauses) == 1 else None,
-        reason=BELOW_DEDUCTIBLE if taken and taken == position.total(places) else None,
+        reason=BELOW_DEDUCTIBLE if size and taken == position.total(places) else None,
         uses=tuple(uses),
     )
 

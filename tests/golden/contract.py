@@ -23,6 +23,7 @@ LOSS_AT = "2025-06-15T12:00:00+00:00"
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = tuple(f"{month:02d}" for month in range(1, 13))
 YEARS = tuple(str(year) for year in range(2026, 2126))
+ZONES = {f"{sign}{hour:02d}:00": f"Etc/GMT{back}{hour}" for sign, back in ("+-", "-+") for hour in range(1, 13)}
 DAYS = tuple(f"{YEARS[0]}-{month}-{day:02d}T12:00:00+00:00" for day in range(1, 29) for month in MONTHS)
 
 
@@ -30,7 +31,7 @@ def policies_of(task: Task, terms: PolicyTerms) -> tuple[PolicySnapshot, ...]:
     """Every policy or version of the case; versions end where the next begins."""
     if task.plan != "versions":
         return tuple(_policy(task, one, terms, f"P-{number}") for number, one in enumerate(task.policies))
-    begun = sorted(task.policies, key=lambda one: _instant(one.get("effective_from", POLICY_FROM)))
+    begun = sorted(task.policies, key=lambda one: _instant(one.get("effective_from", POLICY_FROM), task))
     following = [one.get("effective_from") for one in begun[1:]]
     return tuple(
         _policy(task, one | {"effective_to": one.get("effective_to") or ends}, terms, "P-0")
@@ -68,7 +69,7 @@ def ledgers_of(task: Task) -> Mapping[str, Money]:
 def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> PolicySnapshot:
     begins = document.get("effective_from", POLICY_FROM)
     version = document["own"].get("clause_version")
-    form = terms.coverage(task.form, task.coverage, _instant(begins), version)
+    form = terms.coverage(task.form, task.coverage, _instant(begins, task), version)
     if form is None and version is not None:
         raise CaseError(f"inputs.clause_version: {task.form} is not known in this version")
     if form is None:
@@ -85,8 +86,8 @@ def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> 
             {
                 "policy_number": number,
                 "version_id": begins[:10],
-                "effective_from": _instant(begins),
-                "effective_to": _instant(document["effective_to"]) if document.get("effective_to") else None,
+                "effective_from": _instant(begins, task),
+                "effective_to": _instant(document["effective_to"], task) if document.get("effective_to") else None,
                 "status": "in_force",
                 "currency": task.currency,
                 "line": line,
@@ -129,18 +130,21 @@ def _evidence(document: Document) -> Any:
 
 def _report(task: Task, claim: Document, loss_at: str) -> Report:
     lines = claim.get("lines") or [{"line_id": "loss"}]
+    lost, reported = _instant(loss_at, task), claim.get("reported_at")
+    if reported is not None and _instant(reported, task).date() < lost.date():
+        raise CaseError("inputs.reported: lies before the loss")
     try:
         return Report(
             policy_number="P-0",
             line=task.form,
-            loss_at=_instant(loss_at),
+            loss_at=lost,
             currency=task.currency,
             lines=tuple(
                 ReportedLine.model_validate_json(_json(one | {"coverage_code": task.coverage})) for one in lines
             ),
-            loss_zone="UTC",
+            loss_zone=ZONES.get(task.offset, "UTC"),
             peril=claim.get("peril", "unknown"),
-            reported_at=_instant(claim["reported_at"]) if "reported_at" in claim else None,
+            reported_at=_instant(reported, task) if reported is not None else None,
             facts={name: _fact(value) for name, value in claim["facts"].items()} or None,
         )
     except ValidationError as error:
@@ -151,12 +155,10 @@ def _fact(value: FactValue | list[str]) -> FactValue:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise CaseError("inputs: an instant or date is none") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+def _instant(text: str, task: Task) -> datetime:
+    """An instant as it is written, a date as the beginning of that day."""
+    is_date = len(text) == len("2000-01-01")
+    return datetime.fromisoformat(f"{text}T00:00:00{task.offset}" if is_date else text)
 
 
 def _json(document: Document) -> str:

@@ -98,7 +98,9 @@ def schedule(value: Any, currency: str, name: str) -> list[Document]:
     if not isinstance(value, list):
         raise CaseError(f"inputs.{name}: is not a list of steps")
     kinds: Mapping[str, Callable[[Any, str, str], Any]] = {"at_least": text, "pay": money, "share": text}
-    for row in value:
+    for number, row in enumerate(value):
+        if not isinstance(row, dict):
+            raise CaseError(f"inputs.{name}: row {number} is none that the form knows")
         for key in row:
             if key not in kinds:
                 raise CaseError(f"inputs.{name}.{key}: no form knows it")

@@ -228,7 +228,13 @@ HOME: tuple[Shape, ...] = (
             ("shared_equally", {"method": "equal_shares"}),
             ("shared_by_limits", {"method": "by_limits"}),
         ),
-        wording={"equal shares": "shared_equally", "by limits": "shared_by_limits", "pro rata": "shared_by_limits"},
+        wording={
+            "equal shares": "shared_equally",
+            "equal until": "shared_equally",
+            "by limits": "shared_by_limits",
+            "pro rata": "shared_by_limits",
+            "sum of limits": "shared_by_limits",
+        },
     ),
     Shape(
         form="ho-3",

@@ -149,6 +149,24 @@ def test_equal_shares_and_by_limits_are_told_apart_by_an_input_if_there_is_one()
 
 
 @pytest.mark.parametrize(
+    "words, coverage",
+    [
+        ({"title": "Contribution by limits (pro rata)"}, "shared_by_limits"),
+        ({"title": "Two policies", "why": "equal until the lowest limit is exhausted"}, "shared_equally"),
+        ({"title": "Equal shares or by limits", "arithmetic": "own limit / sum of limits"}, "shared_by_limits"),
+    ],
+)
+def test_where_no_input_tells_how_policies_share_the_words_of_the_case_do(words: dict[str, str], coverage: str) -> None:
+    case = a_case(policies=[{"id": "A", "limit": "600.00"}, {"id": "B", "limit": "3000.00"}], deductible=...)
+
+    assert translate(case | words, SHAPES).coverage == coverage
+
+
+def test_a_currency_nobody_has_is_an_error_of_its_case() -> None:
+    assert judge(a_case() | {"currency": "usd"}, TERMS).error == "currency: is not a code of ISO 4217"
+
+
+@pytest.mark.parametrize(
     "inputs, error",
     [
         ({"foo": "1"}, "inputs.foo: no form knows it"),
@@ -160,7 +178,15 @@ def test_equal_shares_and_by_limits_are_told_apart_by_an_input_if_there_is_one()
             {"deductibles": {"volcano": {"type": "flat", "amount": "1.00"}}, "deductible": ..., "limit": "9.00"},
             "volcano",
         ),
-        ({"loss_at": "yesterday"}, "inputs: an instant or date is none"),
+        ({"loss_at": "yesterday"}, "inputs.loss_at: is neither a date nor an instant with its offset"),
+        ({"loss_at": "2026-05-01T00:00:00"}, "inputs.loss_at: is neither a date nor an instant with its offset"),
+        ({"effective_from": "0001-01-01"}, "inputs.effective_from: is neither a date nor an instant"),
+        ({"loss_at": "2026-05-02", "reported": "2026-05-01"}, "inputs.reported: lies before the loss"),
+        ({"loss": ..., "purchase_price": "9.00", "excess": "1.00"}, "inputs.excess: stands beside inputs.deductible"),
+        (
+            {"loss": ..., "deductible": ..., "observed": "1", "schedule": ["zqx"]},
+            "inputs.schedule: row 0 is none that the form knows",
+        ),
         ({"limit": "5.00", "sum_insured": "6.00"}, "inputs.sum_insured: does not agree with inputs.limit"),
         ({"clause_version": "1850"}, "inputs.clause_version: property is not known in this version"),
         (

@@ -6,15 +6,23 @@ arithmetic here: what comes out of the terms is the engine's business.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.currencies import CURRENCY_DECIMALS
+from schemas.model import Instant
 from services.assessment.adapters.policy_rows import money_of
 
 Document = dict[str, Any]
 _WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_OFFSET = re.compile(r"[Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+_INSTANT: TypeAdapter[Any] = TypeAdapter(Instant)
 
 
 class CaseError(ValueError):
@@ -41,7 +49,7 @@ class Shape:
     `coverage` rows: the code of the form's coverage, and what inputs it goes with; the first that fits is taken.
     `early` are inputs not yet known at a first stage, which there is if all of `staged` is so. `rows` are lists whose
     every row is a line, a claim, a policy or a version. `wording`: a term that inputs of this shape leave out and only
-    the words of the title tell.
+    the words of the title, else those of the reason or of the working, tell.
     """
 
     form: str
@@ -101,7 +109,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Task:
-    """What a case comes to. `labels` name claims, policies or versions in the order of the case."""
+    """What a case comes to. `labels` name claims, policies or versions in the order of the case.
+
+    `offset` is that of the policy's instants, else of any other; dates without a time of day are of it.
+    """
 
     plan: str
     form: str
@@ -111,6 +122,7 @@ class Task:
     ledgers: Document
     run: Document
     currency: str
+    offset: str
     labels: tuple[str, ...] = ()
 
 
@@ -119,8 +131,8 @@ def translate(case: Mapping[str, Any], shapes: Sequence[Shape]) -> Task:
     inputs, currency = case.get("inputs"), case.get("currency")
     if not isinstance(inputs, dict) or not inputs:
         raise CaseError("inputs: is not an object with at least one input")
-    if not isinstance(currency, str):
-        raise CaseError("currency: is not a code")
+    if not isinstance(currency, str) or currency not in {*CURRENCY_DECIMALS, "XXX"}:
+        raise CaseError("currency: is not a code of ISO 4217")
     # XXX: the source names no currency; it has two decimals, as this one has.
     currency = "USD" if currency == "XXX" else currency
     given = {name: value for name, value in inputs.items() if value is not None}
@@ -132,7 +144,14 @@ def translate(case: Mapping[str, Any], shapes: Sequence[Shape]) -> Task:
         known = {name: value for name, value in given.items() if name not in shape.early}
         drafts.insert(0, _draft(shape, known, currency))
     plan = shape.plan
-    return _spread(Task(plan, shape.form, coverage, (), (), {}, {}, currency), drafts, shape, given)
+    task = Task(plan, shape.form, coverage, (), (), {}, {}, currency, _offset(given))
+    return _spread(task, drafts, shape, given)
+
+
+def _offset(given: Mapping[str, Any]) -> str:
+    said = (given.get(name) for name in ("effective_from", "effective_to", *given))
+    found = (_OFFSET.search(one) for one in said if isinstance(one, str))
+    return next((one[1] for one in found if one is not None), "Z")
 
 
 def names_of(given: Mapping[str, Any]) -> set[str]:
@@ -169,10 +188,11 @@ def _coverage(shape: Shape, given: Mapping[str, Any], case: Mapping[str, Any]) -
         if all(_is(given, name, value, names) for name, value in wanted.items()):
             return code
     if shape.wording:
-        title = str(case.get("title", "")).lower()
-        told = {code for words, code in shape.wording.items() if words in title}
-        if len(told) == 1:
-            return told.pop()
+        for part in ("title", "why", "arithmetic"):
+            said = str(case.get(part, "")).lower()
+            told = {code for words, code in shape.wording.items() if words in said}
+            if len(told) == 1:
+                return told.pop()
         raise CaseError("inputs: the method of contribution is stated nowhere")
     raise CaseError("inputs: no coverage of the form goes with these values")
 
@@ -203,6 +223,8 @@ def _said_once(said: dict[str, tuple[str, Any]], place: Place, value: Any, curre
     found = place.kind(value, currency, name)
     for target in place.targets:
         other, before = said.setdefault(target, (name, found))
+        if target == "own.deductibles" and other != name:
+            raise CaseError(f"inputs.{name}: stands beside inputs.{other}")
         if before != found and not isinstance(found, list) and target != "claim.loss_at":
             raise CaseError(f"inputs.{name}: does not agree with inputs.{other}")
 
@@ -249,6 +271,7 @@ def _spread(task: Task, drafts: Sequence[Draft], shape: Shape, given: Mapping[st
         draft.ledgers,
         draft.run,
         task.currency,
+        task.offset,
         tuple(labels),
     )
 
@@ -357,9 +380,13 @@ def whole(value: Any, currency: str, name: str) -> int:
 
 
 def instant(value: Any, currency: str, name: str) -> str:
-    """An instant; a date is the beginning of that day."""
+    """An instant, or a date, which is the beginning of that day where the policy's instants are said."""
     said = text(value, currency, name)
-    return f"{said}T00:00:00+00:00" if "T" not in said else said
+    try:
+        _INSTANT.validate_json(json.dumps(f"{said}T00:00:00Z" if _DATE.fullmatch(said) else said))
+    except ValidationError:
+        raise CaseError(f"inputs.{name}: is neither a date nor an instant with its offset, 1900 to 2199") from None
+    return said
 
 
 def always(*values: Any) -> Callable[[Any, str, str], Any]:

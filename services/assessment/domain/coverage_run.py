@@ -14,7 +14,7 @@ from schemas.intake import ReportedLine
 from schemas.money import Money, exact_text
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
-from services.assessment.domain.position import NO_PARAMS, ZERO, Position, Stop, Terms, Use, added
+from services.assessment.domain.position import NO_PARAMS, ZERO, Applied, Position, Stop, Terms, Use, added
 from services.assessment.domain.vocabulary import OPERATIONS
 
 STEPS_MAX = 1000
@@ -129,30 +129,30 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         running.valued.update(places if spec.values else ())
     before = running.position
     applied = spec.run(before, operation, terms, places)
-    clause = applied.clause_id or operation.clause_id
     params = dict(applied.params) if applied.params is not NO_PARAMS else None
+    concerned = _concerned(before, applied, places)
     for place in places:
         text = running.texts[place]
         if applied.amounts[place] != before.amounts[place]:
             running.texts[place] = exact_text(applied.amounts[place])
+        stop = applied.stops.get(place)
         running.steps[place].append(
             Step(
                 op=operation.op,
-                clause_id=clause,
+                clause_id=(stop.clause_id if stop else applied.clause_id) or operation.clause_id,
                 amount_in=text,
                 amount_out=running.texts[place],
                 params=params,
-                reason=applied.reason,
+                reason=stop.reason if stop else applied.reason if place in concerned else None,
             )
         )
-    if applied.reason is not None:
-        running.reasons[applied.reason] = None
+    told = dict.fromkeys(stop.reason for stop in applied.stops.values())
+    running.reasons |= told if applied.reason is None else told | {applied.reason: None}
     if applied.reduction and applied.reason is not None:
         running.reductions[applied.reason] = None
-    if applied.stop is not None:
-        stopped = applied.stopped_places or tuple(places)
-        running.stops.update(dict.fromkeys(stopped, applied.stop))
-        running.open_places = tuple(place for place in running.open_places if place not in stopped)
+    if applied.stops:
+        running.stops.update(applied.stops)
+        running.open_places = tuple(place for place in running.open_places if place not in applied.stops)
     running.uses.extend(applied.uses)
     running.position = Position(
         applied.amounts,
@@ -160,6 +160,13 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         {**before.results, **applied.results} if applied.results else before.results,
         applied.ineffective if applied.ineffective is not None else before.ineffective,
     )
+
+
+def _concerned(before: Position, applied: Applied, places: Sequence[int]) -> Sequence[int]:
+    """The lines a step's reason is about: those it changes; all of them where it changes none."""
+    if applied.reason is None:
+        return places
+    return [place for place in places if applied.amounts[place] != before.amounts[place]] or places
 
 
 def _rounded(total: Fraction, amounts: Sequence[Fraction], currency: str) -> list[Money]:

@@ -79,11 +79,15 @@ class Position:
         return tuple(changed.get(place, amount) for place, amount in enumerate(self.amounts))
 
 
+NO_STOPS: Mapping[int, Stop] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What one operation made of the position. `revalues`: what later percentages of the loss are taken from.
 
-    `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing.
+    `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing; `stops` are
+    the lines it refuses, each with its own.
     """
 
     amounts: tuple[Fraction, ...]
@@ -93,8 +97,7 @@ class Applied:
     reason: str | None = None
     reduction: bool = False
     revalues: bool = False
-    stop: Stop | None = None
-    stopped_places: tuple[int, ...] | None = None
+    stops: Mapping[int, Stop] = field(default_factory=lambda: NO_STOPS)
     uses: tuple[Use, ...] = ()
     ineffective: frozenset[str | None] | None = None
 

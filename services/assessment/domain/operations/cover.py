@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from schemas.policy import PolicyStatus
-from schemas.terms import Operation
+from schemas.terms import Frequency, Operation
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactBook, FactError, Value, day_of, instant_of
 from services.assessment.domain.position import ZERO, Applied, Position, Stop, Terms
@@ -18,6 +19,7 @@ WAITING = "WAITING_PERIOD"
 FREQUENCY = "FREQUENCY"
 COUNT = "COUNT_LIMIT"
 CLAUSE_NOT_EFFECTIVE = "CLAUSE_NOT_EFFECTIVE"
+FACT_MAX = 500
 _Moment = TypeVar("_Moment", date, datetime)
 
 
@@ -27,62 +29,74 @@ def in_force(position: Position, operation: Operation, terms: Terms, places: Seq
     if not policy.in_force_at(terms.loss_at):
         ends = policy.effective_to.isoformat() if policy.effective_to else "open end"
         fact = f"loss at {terms.loss_at.isoformat()}, policy from {policy.effective_from.isoformat()} to {ends}"
-        return _stopped(position, operation.reason or OUTSIDE_PERIOD, operation.clause_id, fact, places)
+        stop = Stop(operation.reason or OUTSIDE_PERIOD, operation.clause_id, fact)
+        return _stopped(position, dict.fromkeys(places, stop))
     if policy.status is not PolicyStatus.in_force:
-        return _stopped(position, NOT_IN_FORCE, operation.clause_id, f"policy is {policy.status.value}", places)
+        stop = Stop(NOT_IN_FORCE, operation.clause_id, f"policy is {policy.status.value}")
+        return _stopped(position, dict.fromkeys(places, stop))
     return Applied(position.amounts)
 
 
 def waiting(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """A loss before the waiting days have gone since the start."""
+    """A loss before the waiting days have gone since the start, line by line."""
     rule = terms.coverage.waiting
     if rule is None:
         raise FactError("waiting", "is not among the terms of the coverage", missing=True)
-    facts = terms.lines[places[0]].facts
     clause = rule.clause_id or operation.clause_id
-    if not _effective(position, clause) or not hold(rule.when, facts):
-        return Applied(position.amounts, clause_id=clause)
-    if _earlier(facts, rule.at, rule.since, rule.days):
-        fact = f"{rule.at} {facts.find(rule.at)}, {rule.days} days from {rule.since} {facts.find(rule.since)}"
-        return _stopped(position, operation.reason or WAITING, clause, fact, places)
-    return Applied(position.amounts, clause_id=clause)
+    stops = {}
+    for place in places if _effective(position, clause) else ():
+        facts = terms.lines[place].facts
+        if hold(rule.when, facts) and _earlier(facts, rule.at, rule.since, rule.days):
+            fact = f"{rule.at} {facts.find(rule.at)}, {rule.days} days from {rule.since} {facts.find(rule.since)}"
+            stops[place] = Stop(operation.reason or WAITING, clause, fact)
+    return _stopped(position, stops, clause)
 
 
 def frequency(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """Too soon after the last time (the last day counts as too soon), or more often than the terms allow."""
+    """Too soon after the last time (the last day counts as too soon), or more often than the terms allow, by line."""
     rule = terms.coverage.frequency
     if rule is None:
         raise FactError("frequency", "is not among the terms of the coverage", missing=True)
-    facts = terms.lines[places[0]].facts
     clause = rule.clause_id or operation.clause_id
-    if not _effective(position, clause):
-        return Applied(position.amounts, clause_id=clause)
-    if rule.days is not None and facts.find(rule.previous) is not None:
-        previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
-        at = day_of(instant_of(rule.at, _known(facts, rule.at)))
-        if previous > at:
-            raise FactError(rule.previous, f"lies after {rule.at}")
-        if previous >= _days_later(at, -rule.days, rule.at):
-            fact = f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
-            return _stopped(position, operation.reason or FREQUENCY, clause, fact, places)
-    before = facts.figure(rule.count)
-    if rule.count_max is not None and before is not None and before >= rule.count_max:
-        return _stopped(position, COUNT, clause, f"{rule.count} {before}, at most {rule.count_max}", places)
-    return Applied(position.amounts, clause_id=clause)
+    stops = {}
+    for place in places if _effective(position, clause) else ():
+        facts = terms.lines[place].facts
+        fact = _too_soon(facts, rule)
+        if fact is not None:
+            stops[place] = Stop(operation.reason or FREQUENCY, clause, fact)
+            continue
+        before = facts.figure(rule.count)
+        if rule.count_max is not None and before is not None and before >= rule.count_max:
+            stops[place] = Stop(COUNT, clause, f"{rule.count} {before}, at most {rule.count_max}")
+    return _stopped(position, stops, clause)
+
+
+def _too_soon(facts: FactBook, rule: Frequency) -> str | None:
+    """The facts by which it is, None if it is not."""
+    if rule.days is None or facts.find(rule.previous) is None:
+        return None
+    previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
+    at = day_of(instant_of(rule.at, _known(facts, rule.at)))
+    if previous > at:
+        raise FactError(rule.previous, f"lies after {rule.at}")
+    if previous < _days_later(at, -rule.days, rule.at):
+        return None
+    return f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
 
 
 def exclusions(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """Takes out the lines whose facts fulfil an exclusion; the first one that does is the one named."""
+    """Takes out the lines whose facts fulfil an exclusion; for each line the first one that does is the one named."""
+    stops: dict[int, Stop] = {}
     for exclusion in terms.coverage.exclusions or ():
         if not _effective(position, exclusion.clause_id):
             continue
-        taken = [place for place in places if hold(exclusion.when, terms.lines[place].facts)]
-        if taken:
-            facts = terms.lines[taken[0]].facts
-            said = ", ".join(f"{one.fact} {facts.find(one.fact)}" for one in exclusion.when)
-            fact = f"{said} (text {exclusion.text_version})"
-            return _stopped(position, exclusion.reason, exclusion.clause_id, fact, taken)
-    return Applied(position.amounts)
+        for place in places:
+            facts = terms.lines[place].facts
+            if place not in stops and hold(exclusion.when, facts):
+                said = ", ".join(f"{one.fact} {facts.find(one.fact)}" for one in exclusion.when)
+                fact = f"{said} (text {exclusion.text_version})"
+                stops[place] = Stop(exclusion.reason, exclusion.clause_id, fact)
+    return _stopped(position, stops)
 
 
 def disclosure(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -132,11 +146,7 @@ def _known(facts: FactBook, name: str) -> Value:
     return found
 
 
-def _stopped(position: Position, reason: str, clause: str | None, fact: str, places: Sequence[int]) -> Applied:
-    return Applied(
-        position.with_amounts(dict.fromkeys(places, ZERO)),
-        clause_id=clause,
-        reason=reason,
-        stop=Stop(reason, clause, fact[:500]),
-        stopped_places=tuple(places),
-    )
+def _stopped(position: Position, stops: Mapping[int, Stop], clause: str | None = None) -> Applied:
+    """Nothing for the lines that are refused; without any, nothing changes."""
+    told = {place: replace(stop, fact=stop.fact[:FACT_MAX]) for place, stop in stops.items()}
+    return Applied(position.with_amounts(dict.fromkeys(stops, ZERO)), clause_id=clause, stops=told)

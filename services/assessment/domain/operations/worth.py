@@ -60,8 +60,7 @@ def adjust(position: Position, operation: Operation, terms: Terms, places: Seque
         reason=reason,
         reduction=True,
         revalues=True,
-        stop=Stop(reason, operation.clause_id, f"nothing is left by {source}") if refused else None,
-        stopped_places=refused or None,
+        stops=dict.fromkeys(refused, Stop(reason, operation.clause_id, f"nothing is left by {source}")),
     )
 
 

@@ -79,8 +79,8 @@ class Deductible(Model):
     """What the policyholder bears.
 
     flat and annual: `amount`, or the source `of`. All others: `rate`, or the source `rate_of`, of what the kind says or
-    of the source `of`. `aggregate_id` is the yearly ledger of an annual one, and `at_least` what is borne even when
-    that is used up.
+    of the source `of`. `aggregate_id` is the yearly ledger of an annual one, and `at_least` what a later
+    loss of the year bears even when that is used up.
     """
 
     kind: Annotated[DeductibleKind, Privacy.internal] = DeductibleKind.flat

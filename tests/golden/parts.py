@@ -19,8 +19,14 @@ _DEDUCTIBLE: Mapping[str, tuple[str, Callable[[Any, str, str], Any]]] = {
     "maximum": ("max", money),
     "clause_id": ("clause_id", text),
 }
+_EVERY = ("", "any", "all", "any_peril", "all_perils")
 _OF_A_TERM = ("limit", "value")
 """Amounts that the deductible itself names to be a percentage of."""
+
+
+def amount(value: Any, currency: str, name: str) -> str:
+    """An amount as a fact has it: its text."""
+    return str(money(value, currency, name)["amount"])
 
 
 def deductibles(value: Any, currency: str, name: str) -> list[Document]:
@@ -76,7 +82,7 @@ def excess(value: Any, currency: str, name: str) -> list[Document]:
 
 
 def special_limits(value: Any, currency: str, name: str) -> list[Document]:
-    """By category and peril; a category with one amount has it for every peril."""
+    """By category and peril; a category with one amount, or one for `any` or `all` perils, has it for every peril."""
     if not isinstance(value, dict):
         raise CaseError(f"inputs.{name}: is not an object of categories")
     found = []
@@ -84,7 +90,7 @@ def special_limits(value: Any, currency: str, name: str) -> list[Document]:
         by_peril = limits if isinstance(limits, dict) else {"": limits}
         for peril, limit in by_peril.items():
             one: Document = {"category": category, "limit": money(limit, currency, f"{name}.{category}")}
-            found.append(one | ({"when": [{"fact": "peril", "equals": peril}]} if peril else {}))
+            found.append(one | ({"when": [{"fact": "peril", "equals": peril}]} if peril not in _EVERY else {}))
     return found
 
 
@@ -123,7 +129,7 @@ def living_costs(fact: str) -> Callable[[Any, str, str], Document]:
     def read(value: Any, currency: str, name: str) -> Document:
         if not isinstance(value, dict):
             raise CaseError(f"inputs.{name}: is not an object of costs")
-        return {key: text(part, currency, f"{name}.{key}") for key, part in value.items()}
+        return {key: amount(part, currency, f"{name}.{key}") for key, part in value.items()}
 
     return read
 

@@ -27,7 +27,8 @@ def run(task: Task, terms: PolicyTerms) -> Got:
 def _claim(task: Task, terms: PolicyTerms) -> Got:
     [policy], [report] = policies_of(task, terms), reports_of(task)
     used = opening(policy, report, ledgers_of(task)) if task.ledgers else NOTHING_USED
-    return of_one(adjudicate(report, policy, used), report)
+    found = adjudicate(report, policy, used)
+    return of_one(found, report) | {"payments": [found.computed.to_text()] if found.computed else []}
 
 
 def _stages(task: Task, terms: PolicyTerms) -> Got:
@@ -39,6 +40,8 @@ def _stages(task: Task, terms: PolicyTerms) -> Got:
     got["payable"] = settled.paid.to_text()
     got["payments"] = [one.to_text() for one in settled.due if one]
     got["decision"] = kind_of([one.kind for one in settled.stages if one.computed or one is settled.last]).value
+    if got["decision"] == "pay":
+        got.pop("reason", None)
     return got
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.parts import debris, living_costs, special_limits
+from tests.golden.parts import amount, debris, living_costs, special_limits
 from tests.golden.tables import BY_NAME, DEDUCTIBLE, EVERYWHERE, LIMIT, LOSS, VALUE, WEAR, at, needs
 from tests.golden.translate import Shape, always, flag, instant, money, text
 
@@ -35,6 +35,37 @@ COMMERCIAL: tuple[Shape, ...] = (
             "additional_debris_limit": at(debris, "own.extensions"),
         },
         coverage=(("building_without_coinsurance", {}),),
+    ),
+    Shape(
+        form="cp-00-10",
+        needs=needs("agreed_value", "loss"),
+        places=EVERYWHERE | DEDUCTIBLE | LIMIT | LOSS | {"agreed_value": at(flag)},
+        coverage=(("building_without_coinsurance", {}),),
+    ),
+    Shape(
+        form="cp-00-10",
+        needs=needs("items", "items.value", "coinsurance_rate"),
+        places=EVERYWHERE
+        | DEDUCTIBLE
+        | {
+            "blanket_limit": at(money, "own.limit"),
+            "limit": at(money, "own.limit"),
+            "coinsurance_rate": at(text, "own.coinsurance.required_rate"),
+            "agreed_value": at(flag, "own.coinsurance.agreed_value"),
+        },
+        rows={
+            "items": {
+                "id": at(text, "line.item_id", "item.item_id"),
+                "value": at(money, "item.insured_value"),
+                "limit": at(money, "item.limit"),
+                "loss": at(money, "line.asked"),
+            }
+        },
+        coverage=(
+            ("building_blanket", {"blanket_limit": ..., "items.limit": None}),
+            ("building_blanket", {"limit": ..., "items.limit": None}),
+            ("scheduled_items_with_coinsurance", {"items.limit": ..., "limit": None, "blanket_limit": None}),
+        ),
     ),
     Shape(
         form="cp-00-10",
@@ -72,7 +103,7 @@ COMMERCIAL: tuple[Shape, ...] = (
     ),
     Shape(
         form="cp-00-10",
-        needs=needs("last_watch_or_warning_ended", "deductibles", "loss"),
+        needs=needs("last_watch_or_warning_ended", "deductibles", "loss", "loss_at"),
         places=EVERYWHERE
         | BY_NAME
         | LIMIT
@@ -99,7 +130,7 @@ HOME: tuple[Shape, ...] = (
             "replacement_cost": at(money, "line.replacement_cost", "line.insured_value"),
             "required_rate": at(text, "own.coinsurance.required_rate"),
             "repair_cost": at(money, "line.asked"),
-            "acv_of_damage": at(text, "fact.acv_of_damage"),
+            "acv_of_damage": at(amount, "fact.acv_of_damage"),
             "deductible_order": at(always("after_proportion", "before_proportion")),
         },
         coverage=(("dwelling_deductible_first", {"deductible_order": "before_proportion"}), ("dwelling", {})),
@@ -113,9 +144,9 @@ HOME: tuple[Shape, ...] = (
         | WEAR
         | {
             "valuation": at(always("ACV", "RCV")),
-            "rcv": at(text, "fact.rcv"),
+            "rcv": at(amount, "fact.rcv"),
             "repairs_completed": at(flag, "fact.repairs_completed"),
-            "actual_cost": at(text, "fact.actual_cost"),
+            "actual_cost": at(amount, "fact.actual_cost"),
         },
         coverage=(
             ("rcv", {"valuation": "RCV", "limit": ...}),
@@ -190,14 +221,16 @@ HOME: tuple[Shape, ...] = (
         | {
             "normal": at(living_costs("normal"), "run.costs.normal"),
             "actual": at(living_costs("actual"), "run.costs.actual"),
-            "already_paid": at(text, "fact.already_paid"),
+            "already_paid": at(amount, "fact.already_paid"),
             "deductible_applies": at(flag),
         },
         coverage=(
-            ("living_expense_with_deductible", {"deductible_applies": True, "limit": ...}),
-            ("living_expense", {"limit": ...}),
+            ("living_expense_with_deductible", {"deductible_applies": True, "deductible": ..., "limit": ...}),
+            ("living_expense_with_deductible", {"deductible_applies": None, "deductible": ..., "limit": ...}),
+            ("living_expense", {"deductible_applies": False, "limit": ...}),
+            ("living_expense", {"deductible_applies": None, "limit": ...}),
             ("living_expense_unlimited", {"deductible_applies": False}),
-            ("living_expense_unlimited", {"deductible_applies": None}),
+            ("living_expense_unlimited", {"deductible_applies": None, "deductible": None}),
         ),
     ),
     Shape(
@@ -209,8 +242,8 @@ HOME: tuple[Shape, ...] = (
             "state_of_emergency": at(flag, "fact.state_of_emergency"),
             "total_loss": at(flag, "fact.total_loss"),
             "requested": at(flag, "fact.requested"),
-            "monthly_ale": at(text, "fact.monthly_ale"),
-            "proven_total_after_advance_period": at(text, "fact.proven_total"),
+            "monthly_ale": at(amount, "fact.monthly_ale"),
+            "proven_total_after_advance_period": at(amount, "fact.proven_total"),
         },
         early=needs("proven_total_after_advance_period"),
         staged={"proven_total_after_advance_period": ...},

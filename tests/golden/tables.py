@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.golden.parts import (
+    amount,
     ceiling,
     deductible_terms,
     deductibles,
@@ -57,7 +58,7 @@ LIMIT: Table = {
 LOSS: Table = {"loss": at(money, "line.asked"), "value_at_loss": at(money, "line.insured_value")}
 VALUE: Table = {"insured_value": at(money, "line.insured_value")}
 WEAR: Table = {
-    "depreciation": at(text, "fact.depreciation", own__depreciation={"method": "stated", "of": "fact:depreciation"}),
+    "depreciation": at(amount, "fact.depreciation", own__depreciation={"method": "stated", "of": "fact:depreciation"}),
     "depreciation_rate": at(
         text, "fact.depreciation_rate", own__depreciation={"method": "rate", "of": "fact:depreciation_rate"}
     ),

@@ -203,6 +203,16 @@ def test_a_currency_nobody_has_is_an_error_of_its_case() -> None:
             "inputs.deductible_remaining: another deductible stands in its place",
         ),
         ({"loss": ..., "price": "9.00", "frequency_days": "３0"}, "inputs.frequency_days: is not a whole number"),
+        ({"loss": ..., "rcv": "9.005", "depreciation": "1.00"}, "inputs.rcv: is not an amount in the currency"),
+        (
+            {"loss": ..., "deductible": ..., "actual": {"food": "9.00"}, "limit": "9.00", "deductible_applies": True},
+            "inputs: no coverage of the form goes with these values",
+        ),
+        (
+            {"deductible": ..., "deductibles": {"all_other": "1.00"}, "limit": "9.00"}
+            | {"last_watch_or_warning_ended": "2026-09-10T06:00:00Z"},
+            "inputs.last_watch_or_warning_ended: no form knows it",
+        ),
     ],
 )
 def test_an_input_no_form_knows_is_a_named_error_of_its_case(inputs: dict[str, Any], error: str) -> None:

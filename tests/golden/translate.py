@@ -98,7 +98,7 @@ class Draft:
             whole = whole.setdefault(parent, {})
         if isinstance(value, list) and isinstance(whole.get(last), list):
             whole[last].extend(value)
-        elif value != {}:
+        elif value != {} and (head != "own" or value != []):
             whole[last] = value
 
     def _line(self, name: str, value: Any) -> None:

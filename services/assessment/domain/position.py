@@ -165,6 +165,14 @@ def added(amounts: Sequence[Fraction], places: Sequence[int]) -> Fraction:
     return sum((amounts[place] for place in places), ZERO)
 
 
+def by_item(terms: Terms, places: Sequence[int]) -> list[list[int]]:
+    """The lines of each item together. Lines that name no item are items of their own."""
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        groups.setdefault(terms.lines[place].item_id or f"line {place}", []).append(place)
+    return list(groups.values())
+
+
 def spread(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
     """The new total over the lines in proportion to what each stood at; nothing stays nothing."""
     before = position.total(places)

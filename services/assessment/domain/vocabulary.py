@@ -59,7 +59,7 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
         "subtract": _spec(taking.subtract, "reason", needs="of"),
         "share": _spec(taking.share, "table name", needs="of"),
         "percent_cut": _spec(taking.percent_cut, "table name", needs="of", exempting=True),
-        "proportion": _spec(taking.proportion, "at_least", terms="coinsurance", exempting=True),
+        "proportion": _spec(taking.proportion, "at_least less", terms="coinsurance", exempting=True),
         "deductible": _spec(taking.deductible, "kinds share less", exempting=True),
         "member_coinsurance": _spec(taking.member_coinsurance, "of", exempting=True),
         "oop_max": _spec(capping.oop_max),

@@ -17,6 +17,7 @@ from services.assessment.domain.position import (
     Position,
     Terms,
     Use,
+    by_item,
     keep_in_order,
     spread,
 )
@@ -199,12 +200,9 @@ def _concerns(one: Sublimit, terms: Terms, place: int) -> bool:
 
 
 def _limit_per_item(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    groups: dict[str, list[int]] = {}
-    for place in places:
-        groups.setdefault(terms.lines[place].item_id or f"line {place}", []).append(place)
     changed: dict[int, Fraction] = {}
     whole = ZERO
-    for group in groups.values():
+    for group in by_item(terms, places):
         item = terms.lines[group[0]].item
         own: Money | None = item.limit if item is not None and item.limit is not None else terms.coverage.limit
         if own is None:

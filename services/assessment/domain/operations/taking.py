@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from schemas.money import exact_text
-from schemas.terms import Deductible, DeductibleKind, DeductiblePer, Operation, Period, Selection, Sharing
+from schemas.terms import (
+    CoinsuranceClause,
+    Deductible,
+    DeductibleKind,
+    DeductiblePer,
+    LimitBasis,
+    Operation,
+    Period,
+    Selection,
+    Sharing,
+)
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
 from services.assessment.domain.periods import period_of
-from services.assessment.domain.position import ONE, ZERO, Applied, Position, Terms, Use, spread, take_in_order
+from services.assessment.domain.position import ONE, ZERO, Applied, Position, Terms, Use, by_item, spread, take_in_order
 
 BELOW_DEDUCTIBLE = "BELOW_DEDUCTIBLE"
 
@@ -54,7 +64,9 @@ def percent_cut(position: Position, operation: Operation, terms: Terms, places: 
 def proportion(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     """The loss in the proportion of the sum carried to the sum required, never more than the loss.
 
-    `at_least` is what is paid even so (homeowners: the actual cash value of the damage). Agreed value suspends it.
+    `at_least` is what is paid even so (homeowners: the actual cash value of the damage), less what of it `less` says is
+    borne already. Where the limits are the items' own, each item has its own proportion; where one limit is for all
+    items, what all of them are worth counts, damaged or not. Agreed value suspends it.
     """
     rule = terms.coverage.coinsurance
     if rule is None:
@@ -62,16 +74,49 @@ def proportion(position: Position, operation: Operation, terms: Terms, places: S
     clause = rule.clause_id or operation.clause_id
     if rule.agreed_value or not _effective(position, clause):
         return Applied(position.amounts, clause_id=clause)
+    if terms.coverage.limit_basis is LimitBasis.item:
+        return _proportion_of_items(position, operation, terms, places, rule)
     one = places[0] if len(places) == 1 else None
-    required = Fraction(rule.required_rate) * terms.needed(rule.value, position, one)
-    carried = terms.needed(rule.carried, position, one)
-    ratio = min(ONE, carried / required) if required else ONE
+    worth = _worth_of_all(terms)
+    worth = terms.needed(rule.value, position, one) if worth is None else worth
+    required, carried = Fraction(rule.required_rate) * worth, terms.needed(rule.carried, position, one)
+    ratio = _ratio(carried, required)
     total = position.total(places) * ratio
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, one)
     if least is not None:
-        total = max(total, least)
+        borne = ZERO if operation.less is None else terms.needed(operation.less, position, one)
+        total = max(total, min(least - borne, position.total(places)))
     params = {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
     return Applied(position.with_amounts(spread(position, places, total)), params=params, clause_id=clause)
+
+
+def _proportion_of_items(
+    position: Position, operation: Operation, terms: Terms, places: Sequence[int], rule: CoinsuranceClause
+) -> Applied:
+    if operation.at_least is not None or operation.less is not None:
+        raise FactError("proportion", "of each item by itself takes neither at_least nor less")
+    changed: dict[int, Fraction] = {}
+    for group in by_item(terms, places):
+        item = terms.lines[group[0]].item
+        if item is None or item.limit is None:
+            raise FactError("limit", "is not among the terms of the item", missing=True)
+        required = Fraction(rule.required_rate) * terms.needed(rule.value, position, group[0])
+        total = position.total(group) * _ratio(item.limit.as_fraction(), required)
+        changed |= spread(position, group, total)
+    return Applied(position.with_amounts(changed), clause_id=rule.clause_id or operation.clause_id)
+
+
+def _worth_of_all(terms: Terms) -> Fraction | None:
+    if terms.coverage.limit_basis is not LimitBasis.blanket or not terms.coverage.items:
+        return None
+    values = [one.insured_value for one in terms.coverage.items]
+    if None in values:
+        raise FactError("insured_value", "is needed of every item under one limit", missing=True)
+    return sum((one.as_fraction() for one in values if one is not None), ZERO)
+
+
+def _ratio(carried: Fraction, required: Fraction) -> Fraction:
+    return min(ONE, carried / required) if required else ONE
 
 
 def member_coinsurance(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -90,12 +135,15 @@ def member_coinsurance(position: Position, operation: Operation, terms: Terms, p
 def deductible(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     """Less what the policyholder bears: of the deductibles that apply, by the selection the terms make.
 
-    `less` is what of it has been borne already, by what a special limit cut or by what another payer paid.
+    `less` is what of it has been borne already, by what a special limit cut or by what another payer paid. Taken in
+    order where the limits are the items' own, losses are not added up against it: an item whose loss is no more than
+    the deductible gets nothing, and of the others only the first bears it.
     """
     kinds = operation.kinds
     candidates = [one for one in terms.coverage.deductibles if kinds is None or one.kind in kinds]
     if not candidates:
-        return Applied(position.amounts, params={"amount": "0"})
+        none = position.results.get("deductible_applied", ZERO)
+        return Applied(position.amounts, params={"amount": "0"}, results={"deductible_applied": none})
     if any(one.per is DeductiblePer.item for one in candidates):
         if operation.less is not None:
             raise FactError("deductible", "per item cannot have been borne already by the loss as a whole")
@@ -130,8 +178,9 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
         case DeductibleKind.flat:
             size = _whole(one, position, terms, place)
         case DeductibleKind.annual:
-            least = ZERO if one.at_least is None else terms.needed(one.at_least, position, place)
-            size = max(_left(one, position, terms, place), least)
+            size = left = _left(one, position, terms, place)
+            if one.at_least is not None and left < _whole(one, position, terms, place):
+                size = max(left, terms.needed(one.at_least, position, place))
         case DeductibleKind.pct_of_limit:
             size = terms.needed(one.of, position, place) if one.of else _limits(terms, position, places)
         case DeductibleKind.pct_of_value:
@@ -172,7 +221,10 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
     before, size = position.total(places), sum((part for _, part in chosen), ZERO)
     borne = ZERO if operation.less is None else min(size, terms.needed(operation.less, position))
     taken = min(size - borne, before)
-    if operation.share is Sharing.in_order:
+    if operation.share is Sharing.in_order and terms.coverage.limit_basis is LimitBasis.item:
+        changed = _by_one_item(position, terms, places, size - borne)
+        taken = before - sum(changed.values(), ZERO)
+    elif operation.share is Sharing.in_order:
         changed = take_in_order(position, places, taken)
     else:
         changed = spread(position, places, before - taken)
@@ -181,23 +233,30 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
         params={"amount": exact_text(size)},
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
-        reason=BELOW_DEDUCTIBLE if borne < size and before <= size - borne else None,
+        reason=BELOW_DEDUCTIBLE if borne < size and taken == before else None,
         uses=_uses(chosen, taken, position, terms),
     )
+
+
+def _by_one_item(position: Position, terms: Terms, places: Sequence[int], size: Fraction) -> dict[int, Fraction]:
+    changed: dict[int, Fraction] = {}
+    still = size
+    for group in by_item(terms, places):
+        loss = position.total(group)
+        left, still = (ZERO, still) if loss <= size else (loss - still, ZERO)
+        changed |= spread(position, group, left)
+    return changed
 
 
 def _per_item(
     position: Position, operation: Operation, terms: Terms, places: Sequence[int], candidates: Sequence[Deductible]
 ) -> Applied:
-    """Each item bears its own. Lines that name no item are items of their own."""
-    groups: dict[str, list[int]] = {}
-    for place in places:
-        groups.setdefault(terms.lines[place].item_id or f"line {place}", []).append(place)
+    """Each item bears its own."""
     changed: dict[int, Fraction] = {}
     taken, size = ZERO, ZERO
     uses: list[Use] = []
     clauses: set[str | None] = set()
-    for group in groups.values():
+    for group in by_item(terms, places):
         chosen = _chosen(candidates, position, operation, terms, group[:1] if len(group) == 1 else group)
         part = sum((one for _, one in chosen), ZERO)
         before = position.total(group)

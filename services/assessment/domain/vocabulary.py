@@ -26,7 +26,8 @@ class OperationSpec:
     """`takes` and `needs` name fields of an operation, `terms` fields of the coverage without which it cannot run.
 
     `values`: it can say what a line is worth that states no amount. `caps`: it bounds what is paid. `sees_when`: it
-    looks at its own conditions instead of being left out where they do not hold. `exempting`: its clause takes from
+    looks at its own conditions instead of being left out where they do not hold. `covers`: it judges whether there is
+    cover at all, of what an extension pays as well. `exempting`: its clause takes from
     what the insurer would owe, so it has to have been pointed out at sale (PRC Insurance Law art. 17).
     """
 
@@ -37,6 +38,7 @@ class OperationSpec:
     values: bool = False
     caps: bool = False
     sees_when: bool = False
+    covers: bool = False
     exempting: bool = False
 
 
@@ -47,11 +49,11 @@ def _spec(run: Run, takes: str = "", needs: str = "", terms: str = "", **marks: 
 
 OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     {
-        "in_force": _spec(cover.in_force, "reason"),
-        "waiting": _spec(cover.waiting, "reason", terms="waiting", exempting=True),
-        "frequency": _spec(cover.frequency, "reason", terms="frequency", exempting=True),
-        "exclusions": _spec(cover.exclusions, terms="exclusions", exempting=True),
-        "disclosure": _spec(cover.disclosure),
+        "in_force": _spec(cover.in_force, "reason", covers=True),
+        "waiting": _spec(cover.waiting, "reason", terms="waiting", covers=True, exempting=True),
+        "frequency": _spec(cover.frequency, "reason", terms="frequency", covers=True, exempting=True),
+        "exclusions": _spec(cover.exclusions, terms="exclusions", covers=True, exempting=True),
+        "disclosure": _spec(cover.disclosure, covers=True),
         "value": _spec(worth.value, "of less times at_least at_most", values=True),
         "advance": _spec(worth.advance, "less times at_least at_most due_days", needs="of", values=True),
         "net": _spec(worth.net),

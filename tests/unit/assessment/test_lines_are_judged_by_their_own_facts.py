@@ -15,6 +15,7 @@ from schemas.terms import (
     Deductible,
     DeductibleKind,
     Exclusion,
+    Extension,
     Frequency,
     Operation,
     Sublimit,
@@ -144,3 +145,46 @@ def test_a_sublimits_own_clause_stands_with_its_step() -> None:
     found = what_comes_of("sublimit", a_line("1", category="dental"), sublimits=(sublimit,))
 
     assert found.lines[0].steps[0].clause_id == "4.3"
+
+
+def paid_beside(*lines: ReportedLine, **facts: str) -> Adjudication:
+    """A coverage that excludes war and pays up to 50 for clearing up beside the loss."""
+    coverage = Coverage(
+        code="building",
+        clause_version="1",
+        facts=FACTS,
+        exclusions=(
+            Exclusion(clause_id="5", text_version="1", reason="WAR", when=(Condition(fact="cause", equals="war"),)),
+        ),
+        extensions=(Extension(name="clearing", category="clearing", additional_limit=usd("50.00")),),
+        operations=(
+            Operation(op="in_force"),
+            Operation(op="exclusions"),
+            Operation(op="unlimited"),
+            Operation(op="extension", name="clearing"),
+        ),
+    )
+    return adjudicate(a_loss(list(lines), facts=facts or None), a_policy_snapshot(coverages=(coverage,)))
+
+
+@pytest.mark.parametrize("own", [{"cause": "war"}, {}])
+def test_where_the_loss_itself_is_refused_nothing_is_paid_beside_it(own: dict[str, str]) -> None:
+    clearing = a_line("clearing", "40.00", "clearing")
+    facts = {} if own else {"cause": "war"}
+
+    found = paid_beside(a_line("loss", **own), clearing, **facts)
+
+    assert found.kind is DecisionKind.deny
+    assert paid(found) == {"loss": "0.00", "clearing": "0.00"}
+    assert [one.line_id for one in found.coverages[0].refusals or ()] == ["loss", "clearing"]
+
+
+def test_where_a_part_of_the_loss_is_refused_what_stands_beside_the_rest_is_paid() -> None:
+    lines = (a_line("war", cause="war"), a_line("fire"), a_line("clearing", "40.00", "clearing"))
+
+    assert paid(paid_beside(*lines)) == {"war": "0.00", "fire": "100.00", "clearing": "40.00"}
+
+
+def test_what_is_asked_beside_a_loss_alone_needs_cover_as_well() -> None:
+    assert paid_beside(a_line("clearing", "40.00", "clearing"), cause="war").kind is DecisionKind.deny
+    assert paid(paid_beside(a_line("clearing", "40.00", "clearing"))) == {"clearing": "40.00"}

@@ -17,9 +17,10 @@ INSTANTS: TypeAdapter[datetime] = TypeAdapter(Instant)
     "said", ["0", 0, 1_767_225_600, "1767225600", "2026-01-01", "2026-01-01T00:00:00", "now", None]
 )
 def test_a_number_a_day_and_a_time_without_offset_are_no_instant(said: object) -> None:
-    for read in (INSTANTS.validate_python, lambda value: INSTANTS.validate_json(to_json(value))):
-        with pytest.raises(ValidationError):
-            read(said)
+    with pytest.raises(ValidationError):
+        INSTANTS.validate_python(said)
+    with pytest.raises(ValidationError):
+        INSTANTS.validate_json(to_json(said))
 
 
 def test_equal_instants_are_written_alike() -> None:

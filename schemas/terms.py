@@ -213,7 +213,9 @@ class Aggregate(Model):
 
 
 class ContributionMethod(StrEnum):
-    """`by_sums_insured` is by limits with the loss no more than the insured value (PRC Insurance Law art. 56)."""
+    """`by_sums_insured` is by limits with the loss no more than the insured value, and what no limit reaches of that
+    value borne by the insured (PRC Insurance Law arts. 55 and 56).
+    """
 
     equal_shares = "equal_shares"
     by_limits = "by_limits"

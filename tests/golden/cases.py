@@ -62,9 +62,9 @@ def judge(case: Any, terms: PolicyTerms, number: int = 0) -> Judged:
         got = run(translate(case, SHAPES), terms)
     except CaseError as error:
         return Judged(case_id, False, expected, None, str(error))
-    # One bad case never stops the others; what it was is told with the case.
+    # One bad case never stops the others. Only the kind of fault is told: its words may hold what the case says.
     except Exception as error:
-        return Judged(case_id, False, expected, None, f"{type(error).__name__}: {error}")
+        return Judged(case_id, False, expected, None, f"inputs: cannot be run ({type(error).__name__})")
     problems = got.pop("problems", None)
     ok = all(name in got and got[name] == value for name, value in expected.items())
     return Judged(case_id, ok, expected, got, "; ".join(problems) if problems else None)

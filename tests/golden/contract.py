@@ -50,13 +50,13 @@ def reports_of(task: Task) -> tuple[Report, ...]:
     return tuple(reports)
 
 
-def others_of(policies: Sequence[PolicySnapshot], labels: Sequence[str], own: int) -> tuple[OtherPolicy, ...]:
+def others_of(policies: Sequence[PolicySnapshot], own: int) -> tuple[OtherPolicy, ...]:
     """The limits of all policies but one."""
     found = []
-    for number, (policy, label) in enumerate(zip(policies, labels, strict=True)):
+    for number, policy in enumerate(policies):
         limit = policy.coverages[0].limit
         if number != own and limit is not None:
-            found.append(OtherPolicy(policy=label, limit=limit))
+            found.append(OtherPolicy(policy=policy.policy_number, limit=limit))
     return tuple(found)
 
 
@@ -67,13 +67,17 @@ def ledgers_of(task: Task) -> Mapping[str, Money]:
 
 def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> PolicySnapshot:
     begins = document.get("effective_from", POLICY_FROM)
-    form = terms.coverage(task.form, task.coverage, _instant(begins))
+    version = document["own"].get("clause_version")
+    form = terms.coverage(task.form, task.coverage, _instant(begins), version)
+    if form is None and version is not None:
+        raise CaseError(f"inputs.clause_version: {task.form} is not known in this version")
     if form is None:
         raise CaseError(f"form {task.form}: has no coverage {task.coverage}")
     named = {one.name for one in form.deductibles}
     for one in document["own"].get("deductibles", ()):
         if "name" in one and one["name"] not in named:
             raise CaseError(f"inputs.deductibles.{one['name']}: no form knows it")
+    _replaces_nothing_stated(form, document["own"], task.claims)
     own = {"code": task.coverage, "clause_version": form.clause_version} | _with_form(document["own"], form)
     line = next(held[0].line for name, held in terms.forms.items() if name == task.form)
     try:
@@ -96,6 +100,16 @@ def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> 
         )
     except ValidationError as error:
         raise CaseError(_said(error)) from None
+
+
+def _replaces_nothing_stated(form: Coverage, own: Document, claims: Sequence[Document]) -> None:
+    """A policy's own deductibles stand in place of the form's: a fact the form takes one from would be passed over."""
+    if all("name" in one for one in own.get("deductibles", ())):
+        return
+    for one in form.deductibles:
+        fact = (one.of or "").removeprefix("fact:")
+        if any(fact in claim["facts"] for claim in claims):
+            raise CaseError(f"inputs.{fact}: another deductible stands in its place")
 
 
 def _with_form(own: Document, form: Coverage) -> Document:

@@ -71,7 +71,7 @@ def _policies(task: Task, terms: PolicyTerms) -> Got:
     """Every policy's own part, each as its insurer works it out."""
     policies, [report] = policies_of(task, terms), reports_of(task)
     found = [
-        adjudicate(replace(report, other_policies=others_of(policies, task.labels, number) or None), policy)
+        adjudicate(replace(report, other_policies=others_of(policies, number) or None), policy)
         for number, policy in enumerate(policies)
     ]
     got = of_one(found[0], report) | {

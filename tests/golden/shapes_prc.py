@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.golden.tables import DEDUCTIBLE, DRIVING, EVERYWHERE, LIMIT, LOSS, SETTLED, VALUE, at, needs
-from tests.golden.translate import Shape, flag, money, text
+from tests.golden.translate import Shape, always, flag, money, text
 
 PRC: tuple[Shape, ...] = (
     Shape(
@@ -54,11 +54,13 @@ PRC: tuple[Shape, ...] = (
         | VALUE
         | {
             "otherwise_agreed": at(flag),
+            "valuation": at(always("first_loss")),
             "received_from_third_party": at(text, "fact.received_from_third_party"),
             "mitigation_expense": at(money, "extra.mitigation_expense"),
         },
         coverage=(
             ("agreed", {"otherwise_agreed": True}),
+            ("agreed", {"valuation": "first_loss"}),
             ("valued", {"insured_value": ...}),
             ("agreed", {}),
         ),
@@ -83,7 +85,7 @@ PRC: tuple[Shape, ...] = (
     ),
     Shape(
         form="prc-motor-2014",
-        needs=needs("third_party_loss", "limit"),
+        needs=needs("third_party_loss"),
         places=EVERYWHERE
         | DEDUCTIBLE
         | LIMIT

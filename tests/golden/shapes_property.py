@@ -161,6 +161,7 @@ HOME: tuple[Shape, ...] = (
         | LIMIT
         | {
             "special_limits": at(special_limits, "own.sublimits"),
+            "coverage_a": at(money, "own.amounts.coverage_a"),
             "deductible_order": at(always("before_special_limit", "after_special_limit")),
         },
         rows={

@@ -161,6 +161,22 @@ def test_equal_shares_and_by_limits_are_told_apart_by_an_input_if_there_is_one()
             "volcano",
         ),
         ({"loss_at": "yesterday"}, "inputs: an instant or date is none"),
+        ({"limit": "5.00", "sum_insured": "6.00"}, "inputs.sum_insured: does not agree with inputs.limit"),
+        ({"clause_version": "1850"}, "inputs.clause_version: property is not known in this version"),
+        (
+            {"insured_value": "9.00", "sum_insured": "9.00", "otherwise_agreed": "zqx"},
+            "inputs.otherwise_agreed: is neither",
+        ),
+        ({"loss": ..., "lines": ["zqx"]}, "inputs.lines: row 0 is none that the form knows"),
+        (
+            {"loss": ..., "lines": [{"id": "A", "price": "1.00"}, {"id": "A", "price": "2.00"}]},
+            "inputs.lines.id: stands twice",
+        ),
+        (
+            {"loss": ..., "lines": [{"price": "9.00"}], "deductible_remaining": "5.00"},
+            "inputs.deductible_remaining: another deductible stands in its place",
+        ),
+        ({"loss": ..., "price": "9.00", "frequency_days": "３0"}, "inputs.frequency_days: is not a whole number"),
     ],
 )
 def test_an_input_no_form_knows_is_a_named_error_of_its_case(inputs: dict[str, Any], error: str) -> None:
@@ -168,6 +184,7 @@ def test_an_input_no_form_knows_is_a_named_error_of_its_case(inputs: dict[str, A
 
     assert not found.ok
     assert error in (found.error or "")
+    assert "zqx" not in (found.error or "")
 
 
 def test_a_result_nobody_gives_is_not_as_expected() -> None:

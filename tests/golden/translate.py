@@ -6,6 +6,7 @@ arithmetic here: what comes out of the terms is the engine's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from services.assessment.adapters.policy_rows import money_of
 
 Document = dict[str, Any]
+_WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
 class CaseError(ValueError):
@@ -187,16 +189,28 @@ def _is(given: Mapping[str, Any], name: str, wanted: Any, names: set[str] | None
 
 def _draft(shape: Shape, given: Mapping[str, Any], currency: str) -> Draft:
     draft = Draft()
+    said: dict[str, tuple[str, Any]] = {}
     for name, value in given.items():
         place = shape.places.get(name)
         if place is not None:
             _put(draft.put, place, value, currency, name)
+            _said_once(said, place, value, currency, name)
     return draft
 
 
-def _put(put: Callable[[str, Any], None], place: Place, value: Any, currency: str, name: str) -> None:
+def _said_once(said: dict[str, tuple[str, Any]], place: Place, value: Any, currency: str, name: str) -> None:
+    """Two inputs that are the same term of the policy must not differ; lists, and the time of the loss, take both."""
+    found = place.kind(value, currency, name)
     for target in place.targets:
-        put(target, place.kind(value, currency, name))
+        other, before = said.setdefault(target, (name, found))
+        if before != found and not isinstance(found, list) and target != "claim.loss_at":
+            raise CaseError(f"inputs.{name}: does not agree with inputs.{other}")
+
+
+def _put(put: Callable[[str, Any], None], place: Place, value: Any, currency: str, name: str) -> None:
+    found = place.kind(value, currency, name)
+    for target in place.targets:
+        put(target, found)
     for target, added in place.adds.items():
         put(target, added)
     for other in place.also:
@@ -210,8 +224,11 @@ def _spread(task: Task, drafts: Sequence[Draft], shape: Shape, given: Mapping[st
         rows = given.get(name, [])
         if not isinstance(rows, list) or not rows or len(rows) > 100:
             raise CaseError(f"inputs.{name}: is not a list of 1 to 100 rows")
+        _each_its_own(name, [row["id"] for row in rows if isinstance(row, dict) and row.get("id") is not None])
         for number, row in enumerate(rows):
             fields = row if isinstance(row, dict) else {"": row}
+            if not fields or not set(fields) <= set(table):
+                raise CaseError(f"inputs.{name}: row {number} is none that the form knows")
             if task.plan in ("series", "orders"):
                 claims.append(_row(table, fields, task.currency, name, number, draft.claim))
             elif task.plan in ("policies", "versions"):
@@ -234,6 +251,11 @@ def _spread(task: Task, drafts: Sequence[Draft], shape: Shape, given: Mapping[st
         task.currency,
         tuple(labels),
     )
+
+
+def _each_its_own(name: str, ids: Sequence[Any]) -> None:
+    if any(one in ids[:place] for place, one in enumerate(ids)):
+        raise CaseError(f"inputs.{name}.id: stands twice")
 
 
 def _row(
@@ -328,10 +350,10 @@ def flag(value: Any, currency: str, name: str) -> bool:
 
 def whole(value: Any, currency: str, name: str) -> int:
     """A whole number."""
-    try:
-        return int(text(value, currency, name))
-    except ValueError:
-        raise CaseError(f"inputs.{name}: is not a whole number") from None
+    said = text(value, currency, name)
+    if not _WHOLE.fullmatch(said):
+        raise CaseError(f"inputs.{name}: is not a whole number")
+    return int(said)
 
 
 def instant(value: Any, currency: str, name: str) -> str:

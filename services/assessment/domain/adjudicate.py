@@ -196,7 +196,8 @@ def _line(
     item = next((one for one in coverage.items or () if one.item_id == line.item_id), None) if line.item_id else None
     if line.item_id is not None and coverage.items is not None and item is None:
         raise FactError("item_id", "is not among the items of the coverage")
-    value = line.insured_value or (item.insured_value if item else None) or coverage.insured_value
+    values = (line.insured_value, item.insured_value if item else None, coverage.insured_value)
+    value = next((one for one in values if one is not None), None)
     amounts = {"asked": line.asked, "insured_value": value, "replacement_cost": line.replacement_cost}
     own |= {name: amount.as_fraction() for name, amount in amounts.items() if amount is not None}
     own["coverage_code"] = line.coverage_code

@@ -52,6 +52,7 @@ class _Running:
     reductions: dict[str, None]
     stops: dict[int, Stop]
     uses: list[Use]
+    valued: set[int]
 
 
 def run(terms: Terms, reported: Sequence[ReportedLine], currency: str) -> CoverageRun:
@@ -103,11 +104,15 @@ def _run(terms: Terms) -> _Running:
         reductions={},
         stops={},
         uses=[],
+        valued=set(),
     )
     if len(asked) * len(terms.coverage.operations) > STEPS_MAX:
         raise FactError("lines", f"times operations are more than {STEPS_MAX} steps: split the claim")
     for number in range(len(terms.coverage.operations)):
         _step(running, terms, number)
+    for place, line in enumerate(terms.lines):
+        if line.asked is None and place not in running.valued and place not in running.stops:
+            raise FactError("asked", "is needed: no step of the terms says what the line is worth", missing=True)
     return running
 
 
@@ -120,6 +125,8 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         places = [place for place in places if hold(operation.when, terms.lines[place].facts)]
     if not places:
         return
+    if operation.of is not None or spec.sees_when:
+        running.valued.update(places if spec.values else ())
     before = running.position
     applied = spec.run(before, operation, terms, places)
     clause = applied.clause_id or operation.clause_id

@@ -111,7 +111,7 @@ def day_of(moment: datetime | date) -> date:
 
 
 KIND_RULES: Mapping[FactKind, str] = {
-    FactKind.money: "is not an amount in plain decimals",
+    FactKind.money: "is not an amount of nothing or more in plain decimals",
     FactKind.number: "is not a number in plain decimals",
     FactKind.rate: "is not a part of the whole from 0 to 1",
     FactKind.rates: "is not a list of parts of the whole from 0 to 1",
@@ -144,7 +144,9 @@ def _fits(name: str, value: Value, kind: FactKind) -> bool:
             except FactError:
                 return False
             return True
-    return isinstance(value, Fraction) or (isinstance(value, str) and _DECIMAL.fullmatch(value) is not None)
+    if not isinstance(value, Fraction) and (not isinstance(value, str) or _DECIMAL.fullmatch(value) is None):
+        return False
+    return kind is FactKind.number or Fraction(value) >= 0
 
 
 def _is_rate(value: Value) -> bool:

@@ -53,7 +53,7 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
         "value": _spec(worth.value, "of less times at_least at_most", values=True),
         "advance": _spec(worth.advance, "less times at_least at_most due_days", needs="of", values=True),
         "net": _spec(worth.net),
-        "adjust": _spec(worth.adjust, "reason", needs="of"),
+        "adjust": _spec(worth.adjust, "less reason", needs="of"),
         "depreciate": _spec(worth.depreciate, terms="depreciation"),
         "subtract": _spec(taking.subtract, "reason", needs="of"),
         "share": _spec(taking.share, "table name", needs="of"),
@@ -124,7 +124,7 @@ def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool)
     for name in sorted(spec.needs - given):
         yield Flaw(place, f"{operation.op} needs {name}")
     for name in sorted(spec.terms):
-        if whole and not getattr(coverage, name):
+        if whole and getattr(coverage, name) in (None, ()):
             yield Flaw(place, f"{operation.op} needs {name} in the coverage")
     if operation.op == "extension" and operation.name not in {one.name for one in coverage.extensions or ()}:
         yield Flaw(place, "name is one of the coverage's extensions")

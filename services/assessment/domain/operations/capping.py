@@ -110,21 +110,26 @@ def oop_max(position: Position, operation: Operation, terms: Terms, places: Sequ
 
 
 def contribute(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """Our part where several policies cover the same loss, by the method of the terms."""
+    """Our part where several policies cover the same loss, by the method of the terms.
+
+    `by_sums_insured`: what the thing is worth beyond all sums insured is borne by nobody, so its owner bears that part.
+    """
     method = terms.coverage.other_insurance
     if method is None:
         raise FactError("other_insurance", "is not among the terms of the coverage", missing=True)
-    if not terms.other_policies:
-        return Applied(position.amounts)
-    loss, own = position.total(places), terms.needed("term:limit", position)
-    others = [one.limit.as_fraction() for one in terms.other_policies]
+    loss, limits = position.total(places), [terms.needed("term:limit", position)]
+    limits.extend(one.limit.as_fraction() for one in terms.other_policies)
+    many, uninsured = len(limits), ZERO
     if method is ContributionMethod.by_sums_insured:
         value = terms.figure("fact:insured_value", position, places[0] if len(places) == 1 else None)
-        loss = loss if value is None else min(loss, value)
-    shares = _SHARES[method](loss, [own, *others])
+        if value is not None:
+            loss, uninsured = min(loss, value), max(ZERO, value - sum(limits, ZERO))
+    if many == 1 and not uninsured:
+        return Applied(position.amounts)
+    shares = _SHARES[method](loss, [*limits, uninsured] if uninsured else limits)[:many]
     return Applied(
         position.with_amounts(spread(position, places, shares[0])),
-        params={"amount": exact_text(shares[0]), "policies": str(1 + len(others))},
+        params={"amount": exact_text(shares[0]), "policies": str(many)},
         results={"contribution_total": sum(shares, ZERO)},
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from schemas.policy import PolicyStatus
 from schemas.terms import Operation
@@ -17,6 +18,7 @@ WAITING = "WAITING_PERIOD"
 FREQUENCY = "FREQUENCY"
 COUNT = "COUNT_LIMIT"
 CLAUSE_NOT_EFFECTIVE = "CLAUSE_NOT_EFFECTIVE"
+_Moment = TypeVar("_Moment", date, datetime)
 
 
 def in_force(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -58,7 +60,7 @@ def frequency(position: Position, operation: Operation, terms: Terms, places: Se
     if rule.days is not None and facts.find(rule.previous) is not None:
         previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
         at = day_of(instant_of(rule.at, _known(facts, rule.at)))
-        if previous >= at - timedelta(days=rule.days):
+        if previous >= _days_later(at, -rule.days, rule.at):
             fact = f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
             return _stopped(position, operation.reason or FREQUENCY, clause, fact, places)
     before = facts.figure(rule.count)
@@ -110,8 +112,15 @@ def _earlier(facts: FactBook, at: str, since: str, days: int) -> bool:
     """By the instant where both have a time of day, else by the day."""
     one, start = instant_of(at, _known(facts, at)), instant_of(since, _known(facts, since))
     if isinstance(one, datetime) and isinstance(start, datetime):
-        return one < start + timedelta(days=days)
-    return day_of(one) < day_of(start) + timedelta(days=days)
+        return one < _days_later(start, days, since)
+    return day_of(one) < _days_later(day_of(start), days, since)
+
+
+def _days_later(moment: _Moment, days: int, name: str) -> _Moment:
+    try:
+        return moment + timedelta(days=days)
+    except OverflowError:
+        raise FactError(name, "is too near the end of the calendar to count days from") from None
 
 
 def _known(facts: FactBook, name: str) -> Value:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from schemas.money import exact_text
 from schemas.terms import DepreciationMethod, Operation
 from services.assessment.domain.facts import FactError
-from services.assessment.domain.position import ONE, ZERO, Applied, Position, Terms
+from services.assessment.domain.position import ONE, ZERO, Applied, Position, Stop, Terms
 
 NOT_VERIFIED = "NOT_VERIFIED"
 
@@ -38,16 +38,31 @@ def net(position: Position, operation: Operation, terms: Terms, places: Sequence
 
 
 def adjust(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """No more than what was verified. What falls away is a reduction, which needs a person."""
+    """No more than what was verified: `of`, less `less`. What falls away is a reduction, which needs a person.
+
+    A line of which nothing is left is refused.
+    """
     changed = {}
     for place in places:
-        _one_line(terms, operation.of or "", place, len(places))
-        verified = terms.needed(operation.of or "", position, place)
-        changed[place] = min(position.amounts[place], verified)
+        verified = _stated(operation.of or "", position, terms, place, len(places))
+        if operation.less is not None:
+            verified -= _stated(operation.less, position, terms, place, len(places))
+        changed[place] = max(ZERO, min(position.amounts[place], verified))
     cut = position.total(places) - sum(changed.values(), ZERO)
-    reason = (operation.reason or NOT_VERIFIED) if cut else None
-    results = {"not_verified": cut} if cut else {}
-    return Applied(position.with_amounts(changed), results=results, reason=reason, reduction=bool(cut), revalues=True)
+    if not cut:
+        return Applied(position.amounts, revalues=True)
+    reason = operation.reason or NOT_VERIFIED
+    refused = tuple(place for place in places if position.amounts[place] and not changed[place])
+    source = (operation.less or operation.of or "").partition(":")[2]
+    return Applied(
+        position.with_amounts(changed),
+        results={"not_verified": position.results.get("not_verified", ZERO) + cut},
+        reason=reason,
+        reduction=True,
+        revalues=True,
+        stop=Stop(reason, operation.clause_id, f"nothing is left by {source}") if refused else None,
+        stopped_places=refused or None,
+    )
 
 
 def depreciate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -78,29 +93,39 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
         return terms.needed(rule.of or "", position, place)
     if rule.method is DepreciationMethod.rate:
         return price * terms.needed(rule.of or "", position, place)
-    age = terms.needed(rule.age or "", position, place)
+    age = _not_negative(rule.age or "", position, terms, place)
     if rule.method is DepreciationMethod.monthly:
         return price * Fraction(age.numerator // age.denominator) * terms.needed(rule.of or "", position, place)
-    life = terms.needed(rule.life or "", position, place)
-    if life <= 0:
+    life = _not_negative(rule.life or "", position, terms, place)
+    if not life:
         raise FactError((rule.life or "").partition(":")[2], "must be more than nothing")
     return price * min(ONE, age / life)
 
 
 def _valued(position: Position, operation: Operation, terms: Terms, place: int, many: int) -> Fraction:
-    if operation.of is None:
-        amount = position.amounts[place]
-    else:
-        _one_line(terms, operation.of, place, many)
-        amount = terms.needed(operation.of, position, place)
+    of = operation.of
+    amount = position.amounts[place] if of is None else _stated(of, position, terms, place, many)
     if operation.less is not None:
         amount -= terms.needed(operation.less, position, place)
     if operation.times is not None:
-        amount *= terms.needed(operation.times, position, place)
+        amount *= _not_negative(operation.times, position, terms, place)
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, place)
     most = None if operation.at_most is None else terms.figure(operation.at_most, position, place)
     amount = amount if least is None else max(amount, least)
     return amount if most is None else min(amount, most)
+
+
+def _not_negative(source: str, position: Position, terms: Terms, place: int) -> Fraction:
+    """A quantity or an age: one below nothing would turn a deduction into a gain."""
+    found = terms.needed(source, position, place)
+    if found < 0:
+        raise FactError(source.partition(":")[2], "must not be less than nothing")
+    return found
+
+
+def _stated(source: str, position: Position, terms: Terms, place: int, many: int) -> Fraction:
+    _one_line(terms, source, place, many)
+    return terms.needed(source, position, place)
 
 
 def _one_line(terms: Terms, source: str, place: int, many: int) -> None:

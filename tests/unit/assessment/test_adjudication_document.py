@@ -148,7 +148,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("no currency", lambda one: one["policy"].pop("currency"), "policy/currency", "ISO 4217"),
     ("no zone", lambda one: one["claim"].update(loss_zone="Mars/Base"), "claim/loss_zone", "IANA"),
     ("no lines", lambda one: one["claim"].update(lines=[]), "claim/lines", "at least 1"),
-    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "valid datetime"),
+    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "RFC 3339"),
     ("fine", lambda one: one["claim"]["lines"][0].update(asked="1.001"), "claim/lines/0/asked", "2 decimals"),
     ("words", lambda one: one["claim"]["lines"][0].update(asked="much"), "claim/lines/0/asked", "plain decimals"),
     ("minus", lambda one: one["claim"]["lines"][0].update(asked="-5"), "claim/lines/0/asked", "plain decimals"),

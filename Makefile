@@ -21,13 +21,13 @@ lint: setup ## checks style, types and who may import whom
 	@.venv/bin/lint-imports
 
 test: setup ## everything a change must pass, at most 12 minutes: all tests but the long ones
-	@$(PYTHON) -m pytest -m "not long" $(ARGS)
+	@$(PYTHON) -m tests.halves -m "not long" $(ARGS)
 
 test-unit: setup ## the fast part: rules, contracts and architecture, nothing started
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/architecture -m "not long and not broker and not database" $(ARGS)
 
 test-long: setup ## everything, at most 60 minutes: both engines in full, faults, fuzzing, 1,000 seeds
-	@CLAIMFLOW_TEST_SEEDS=1000 $(PYTHON) -m pytest $(ARGS)
+	@CLAIMFLOW_TEST_SEEDS=1000 $(PYTHON) -m tests.halves $(ARGS)
 
 demo: setup ## carries 2,000 real flood claims through the whole system and sums up; stays up on a terminal
 	@./claimflow demo $(ARGS)

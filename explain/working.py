@@ -39,7 +39,7 @@ _FRAME = {
 }
 _MONEY = ("amount", "carried", "required")
 _PERCENT = ("rate", "ratio")
-_PLAIN = ("observed", "at_least", "policies")
+_PLAIN = ("observed", "at_least", "policies", "lines")
 _VALUES = frozenset({*_MONEY, *_PERCENT, *_PLAIN, "name"})
 NEWS = ("holdback", "subrogation")
 """Operations that change no amount and are told all the same, once a coverage."""

@@ -13,14 +13,18 @@ Decimal = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$", max_le
 """Plain decimal text."""
 
 
-Rate = Annotated[str, Field(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$", max_length=11)]
+RATE_PATTERN = r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$"
+Rate = Annotated[str, Field(pattern=RATE_PATTERN, max_length=11)]
 """A part of the whole as decimal text from 0 to 1."""
 
 
-Source = Annotated[
-    str, Field(pattern=r"^((fact|term|result):[a-z][a-z0-9_]{0,49}|[0-9]{1,15}(\.[0-9]{1,9})?)$", max_length=64)
-]
+SOURCE_PATTERN = r"^((fact|term|result):[a-z][a-z0-9_]{0,49}|[0-9]{1,15}(\.[0-9]{1,9})?)$"
+Source = Annotated[str, Field(pattern=SOURCE_PATTERN, max_length=64)]
 """Where an operation finds a figure: a fact of the line or claim, a term, a result so far, or decimal text."""
+
+
+FACT = "fact:"
+"""Begins a source or a bound that is a fact, by its name."""
 
 
 FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$", max_length=50)]
@@ -54,6 +58,7 @@ class FactKind(StrEnum):
 class Condition(Model):
     """One test of one fact. Texts are compared as numbers, dates or instants where both are, else as codes.
 
+    What it is at least, more than, at most or less than is a figure, a date, an instant, or another fact (`fact:name`).
     `within_hours_after` is true up to and including the last of `hours` after the instant of the fact it names.
     """
 

@@ -7,6 +7,7 @@ Every text and list has a bound; every field of an event names its privacy class
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -47,13 +48,14 @@ class Model(BaseModel):
 
 
 class _InstantSchema:
-    """Aware datetimes as UTC. From JSON only RFC 3339 text: pydantic alone would also take a number as Unix time."""
+    """Aware datetimes as UTC, and RFC 3339 text: pydantic alone would also take a number as Unix time."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         aware = core_schema.datetime_schema(tz_constraint="aware")
         text = core_schema.chain_schema([core_schema.str_schema(pattern=_RFC_3339, max_length=40), aware])
+        ours = core_schema.no_info_before_validator_function(_not_a_number, aware)
         return core_schema.no_info_after_validator_function(
-            _as_utc, core_schema.json_or_python_schema(json_schema=text, python_schema=aware)
+            _as_utc, core_schema.json_or_python_schema(json_schema=text, python_schema=ours)
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -62,6 +64,13 @@ class _InstantSchema:
 
 _RFC_3339 = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _not_a_number(value: object) -> object:
+    """Text read from files by way of Python; an instant made in code passes at once."""
+    if isinstance(value, datetime) or (isinstance(value, str) and re.fullmatch(_RFC_3339, value)):
+        return value
+    raise PydanticCustomError("instant_text", "Instants are RFC 3339 text with seconds and an offset")
 
 
 def _as_utc(instant: datetime) -> datetime:

@@ -79,8 +79,9 @@ class Deductible(Model):
     """What the policyholder bears.
 
     flat and annual: `amount`, or the source `of`. All others: `rate`, or the source `rate_of`, of what the kind says or
-    of the source `of`. `aggregate_id` is the yearly ledger of an annual one, and `at_least` what a later
-    loss of the year bears even when that is used up.
+    of the source `of`. `aggregate_id` is the yearly ledger of an annual one, and `at_least` what a later loss of the
+    year bears even when that is used up. A `franchise` is borne only by a loss that is not more than it: a greater one
+    is paid whole.
     """
 
     kind: Annotated[DeductibleKind, Privacy.internal] = DeductibleKind.flat
@@ -93,6 +94,7 @@ class Deductible(Model):
     min: Annotated[NonNegativeMoney | None, Privacy.internal] = None
     max: Annotated[NonNegativeMoney | None, Privacy.internal] = None
     at_least: Annotated[Source | None, Privacy.internal] = None
+    franchise: Annotated[bool | None, Privacy.internal] = None
     aggregate_id: Annotated[Code | None, Privacy.internal] = None
     period: Annotated[Period | None, Privacy.internal] = None
     when: Annotated[Conditions | None, Privacy.internal] = None
@@ -106,6 +108,8 @@ class Deductible(Model):
                 raise ValueError("flat and annual deductibles have either amount or of, and no rate")
         elif rates != 1 or self.amount is not None:
             raise ValueError("a deductible that is a percentage has either rate or rate_of, and no amount")
+        if self.kind is DeductibleKind.annual and self.franchise:
+            raise ValueError("an annual deductible is no franchise")
         if (self.kind is DeductibleKind.annual) != (self.aggregate_id is not None):
             raise ValueError("aggregate_id belongs to an annual deductible, and only to it")
         return self

@@ -19,7 +19,6 @@ _DEDUCTIBLE: Mapping[str, tuple[str, Callable[[Any, str, str], Any]]] = {
     "maximum": ("max", money),
     "clause_id": ("clause_id", text),
 }
-_EVERY = ("", "any", "all", "any_peril", "all_perils")
 _OF_A_TERM = ("limit", "value")
 """Amounts that the deductible itself names to be a percentage of."""
 
@@ -82,7 +81,7 @@ def excess(value: Any, currency: str, name: str) -> list[Document]:
 
 
 def special_limits(value: Any, currency: str, name: str) -> list[Document]:
-    """By category and peril; a category with one amount, or one for `any` or `all` perils, has it for every peril."""
+    """By category and peril; a category with one amount, or one for any peril, has it for every peril."""
     if not isinstance(value, dict):
         raise CaseError(f"inputs.{name}: is not an object of categories")
     found = []
@@ -90,8 +89,11 @@ def special_limits(value: Any, currency: str, name: str) -> list[Document]:
         by_peril = limits if isinstance(limits, dict) else {"": limits}
         for peril, limit in by_peril.items():
             one: Document = {"category": category, "limit": money(limit, currency, f"{name}.{category}")}
-            found.append(one | ({"when": [{"fact": "peril", "equals": peril}]} if peril not in _EVERY else {}))
+            found.append(one | ({"when": [{"fact": "peril", "equals": peril}]} if peril not in _EVERY_PERIL else {}))
     return found
+
+
+_EVERY_PERIL = ("", "any", "all", "any_peril", "all_perils")
 
 
 def ceiling(value: Any, currency: str, name: str) -> list[Document]:

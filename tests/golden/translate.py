@@ -19,6 +19,7 @@ from schemas.model import Instant
 from services.assessment.adapters.policy_rows import money_of
 
 Document = dict[str, Any]
+NO_RULES = {("waiting_period_days", "0"), ("frequency_days", "0")}
 _WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _OFFSET = re.compile(r"[Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
@@ -135,7 +136,7 @@ def translate(case: Mapping[str, Any], shapes: Sequence[Shape]) -> Task:
         raise CaseError("currency: is not a code of ISO 4217")
     # XXX: the source names no currency; it has two decimals, as this one has.
     currency = "USD" if currency == "XXX" else currency
-    given = {name: value for name, value in inputs.items() if value is not None}
+    given = {name: value for name, value in inputs.items() if value is not None and (name, str(value)) not in NO_RULES}
     shape = _shape(given, shapes)
     given = {**shape.defaults, **given}
     coverage = _coverage(shape, given, case)
@@ -144,8 +145,7 @@ def translate(case: Mapping[str, Any], shapes: Sequence[Shape]) -> Task:
         known = {name: value for name, value in given.items() if name not in shape.early}
         drafts.insert(0, _draft(shape, known, currency))
     plan = shape.plan
-    task = Task(plan, shape.form, coverage, (), (), {}, {}, currency, _offset(given))
-    return _spread(task, drafts, shape, given)
+    return _spread(Task(plan, shape.form, coverage, (), (), {}, {}, currency, _offset(given)), drafts, shape, given)
 
 
 def _offset(given: Mapping[str, Any]) -> str:

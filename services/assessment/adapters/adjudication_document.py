@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.conditions import Facts
+from schemas.conditions import RATE_PATTERN, SOURCE_PATTERN, Facts
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.intake import LINES_MAX, OtherPolicy, ReportedLine
 from schemas.model import Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
@@ -92,6 +92,11 @@ class AdjudicationDocument(FileModel):
     used: Annotated[tuple[UsedPart, ...], Field(max_length=200)] = ()
 
 
+_SAID = {"tuple_type": "is a list", "dict_type": "is an object", "model_type": "is an object"}
+_PATTERNS = {
+    RATE_PATTERN: "is a part of the whole from 0 to 1, 20 % being 0.2",
+    SOURCE_PATTERN: "is fact:name, term:name, result:name or a figure in plain decimals",
+}
 _WRITTEN = (AdjudicationDocument, PolicyPart, ClaimPart, UsedPart, Coverage, Deductible, Operation, ReportedLine)
 _FIELDS = sorted({name for model in _WRITTEN for name in model.model_fields})
 
@@ -119,6 +124,7 @@ def read_case(content: Any, terms: PolicyTerms) -> Case:
     policy = _policy(read, terms)
     report = _report(read, policy)
     faults = [
+        *_reported_before_the_loss(read.claim),
         *unknown_coverages(read.claim.lines, policy),
         *_foreign_amounts(read, policy.currency),
         *facts_not_asked_for(report, policy),
@@ -271,6 +277,16 @@ def _foreign_amounts(read: AdjudicationDocument, currency: str) -> Iterator[Faul
             yield Fault(("used", row, "amount"), rule)
 
 
+def _reported_before_the_loss(claim: ClaimPart) -> Iterator[Fault]:
+    """By the day at the place of the loss: of either the hour may not be known."""
+    zone = ZoneInfo(claim.loss_zone)
+    if (
+        claim.reported_at is not None
+        and claim.reported_at.astimezone(zone).date() < claim.loss_at.astimezone(zone).date()
+    ):
+        yield Fault(("claim", "reported_at"), "is not before the day of loss_at")
+
+
 def _row(place: str) -> tuple[str | int, ...]:
     """`operations row 2` as a path."""
     name, _, row = place.partition(" row ")
@@ -296,7 +312,7 @@ def _place(loc: Sequence[str | int], content: Any) -> tuple[str | int, ...]:
 
 def _faults(wrong: ValidationError, content: Any) -> list[Fault]:
     """In the document's own places: without the alternatives pydantic tried, and what only follows from another."""
-    found = wrong.errors(include_input=False, include_url=False, include_context=False)
+    found = wrong.errors(include_input=False, include_url=False)
     told = [(one, _place(one["loc"], content)) for one in found if one["type"] != "is_instance_of"]
     inner = {path[:length] for _, path in told for length in range(len(path))}
     return list(
@@ -306,12 +322,19 @@ def _faults(wrong: ValidationError, content: Any) -> list[Fault]:
 
 def _said(error: ErrorDetails) -> str:
     if error["type"] == "dict_type" and "typed-dict" in str(error["loc"]):
-        return "is an amount in plain decimals, or one with its currency"
+        return "is an amount of nothing or more in plain decimals, or one with its currency"
     if error["type"] == "missing":
         return "is required"
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), _FIELDS, n=1)
+        name = str(error["loc"][-1])
+        if name in _FIELDS:
+            return "is no field here"
+        near = get_close_matches(name, _FIELDS, n=1)
         return "is no field there is" + (f"; did you mean {near[0]}" if near else "")
+    if error["type"] in _SAID:
+        return _SAID[error["type"]]
+    if error["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(error.get("ctx", {}).get("pattern", ""), error["msg"])
     return error["msg"].removeprefix("Value error, ")
 
 

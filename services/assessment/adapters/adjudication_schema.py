@@ -65,9 +65,10 @@ def _plain(schema: Any, answer: bool) -> Any:
     schema = {name: _plain(one, answer) for name, one in schema.items() if name != "x-privacy"}
     if schema.get("format") == "date-time" and not answer:
         return {"type": "string", "pattern": _DAY, "description": _MOMENT}
-    if schema.get("title") in ("Money", "NonNegativeMoney") and not answer:
+    if schema.get("properties", {}).keys() == {"amount", "currency"} and not answer:
         plain = {"type": ["string", "number"], "pattern": PLAIN_AMOUNT, "minimum": 0}
-        return {"title": schema["title"], "description": _AMOUNT, "anyOf": [plain, _slim(schema)]}
+        title = {"title": schema["title"]} if "title" in schema else {}
+        return {**title, "description": _AMOUNT, "anyOf": [plain, _slim(schema)]}
     # Numbers are taken as they are written, wherever a text may be one.
     text = not answer and schema.get("type") == "string" and not {"enum", "const"} & set(schema)
     return {**schema, "type": ["string", "number"]} if text and re.search(schema.get("pattern", ""), "1") else schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from schemas.conditions import Condition
+from schemas.conditions import FACT, Condition
 from services.assessment.domain.facts import FactBook, FactError, Value, instant_of, ordered
 
 
@@ -33,8 +33,11 @@ def _test(condition: Condition, value: Value, facts: FactBook) -> bool | None:
         return any(_same(name, value, one) for one in condition.one_of)
     if condition.within_hours_after is not None:
         return _within(condition, value, facts)
-    text = condition.at_least or condition.more_than or condition.at_most or condition.less_than
-    one, two = ordered(name, value, text or "")
+    bound = condition.at_least or condition.more_than or condition.at_most or condition.less_than or ""
+    other: Value | None = facts.find(bound.removeprefix(FACT)) if bound.startswith(FACT) else bound
+    if other is None:
+        return None
+    one, two = ordered(name, value, other)
     if condition.at_least is not None:
         return one >= two  # type: ignore[operator]
     if condition.more_than is not None:

@@ -120,7 +120,9 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
     operation = terms.coverage.operations[number]
     spec = OPERATIONS[operation.op]
     wanted = operation.name if operation.op == "extension" else None
-    places: Sequence[int] = [place for place in running.open_places if terms.lines[place].extension == wanted]
+    places: Sequence[int] = [
+        place for place in running.open_places if spec.covers or terms.lines[place].extension == wanted
+    ]
     if operation.when is not None and not spec.sees_when:
         places = [place for place in places if hold(operation.when, terms.lines[place].facts)]
     if not places:
@@ -129,6 +131,9 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         running.valued.update(places if spec.values else ())
     before = running.position
     applied = spec.run(before, operation, terms, places)
+    beside = _refused_with_all_others(applied, terms, running.open_places)
+    if beside:
+        applied, places = _refusing(applied, beside), [*places, *(one for one in beside if one not in places)]
     params = dict(applied.params) if applied.params is not NO_PARAMS else None
     concerned = _concerned(before, applied, places)
     for place in places:
@@ -160,6 +165,21 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         {**before.results, **applied.results} if applied.results else before.results,
         applied.ineffective if applied.ineffective is not None else before.ineffective,
     )
+
+
+def _refused_with_all_others(applied: Applied, terms: Terms, open_places: Sequence[int]) -> Sequence[int]:
+    """Lines of extensions that are left when the last line of the loss itself is refused: with it they fall."""
+    main = [place for place in open_places if terms.lines[place].extension is None]
+    if not main or not all(place in applied.stops for place in main):
+        return ()
+    return [place for place in open_places if place not in applied.stops]
+
+
+def _refusing(applied: Applied, beside: Sequence[int]) -> Applied:
+    """With the first reason for which the loss itself is refused."""
+    stop = next(iter(applied.stops.values()))
+    amounts = tuple(ZERO if place in beside else amount for place, amount in enumerate(applied.amounts))
+    return replace(applied, amounts=amounts, stops={**applied.stops, **dict.fromkeys(beside, stop)})
 
 
 def _concerned(before: Position, applied: Applied, places: Sequence[int]) -> Sequence[int]:

@@ -94,15 +94,28 @@ def instant_of(name: str, value: Value) -> datetime | date:
 
 
 def ordered(
-    name: str, value: Value, other: str
+    name: str, value: Value, other: Value
 ) -> tuple[Fraction, Fraction] | tuple[datetime, datetime] | tuple[date, date]:
     """Both sides of a comparison as the same kind of thing: numbers, instants, or dates if one has no time of day."""
-    if isinstance(value, Fraction) or (isinstance(value, str) and _DECIMAL.fullmatch(value)):
+    if is_figure(value):
         return figure_of(name, value), figure_of(name, other)
     one, two = instant_of(name, value), instant_of(name, other)
     if isinstance(one, datetime) and isinstance(two, datetime):
         return one, two
     return day_of(one), day_of(two)
+
+
+def is_figure(value: Value) -> bool:
+    """Whether it is compared as a number."""
+    return isinstance(value, Fraction) or (isinstance(value, str) and _DECIMAL.fullmatch(value) is not None)
+
+
+def is_bound(text: str) -> bool:
+    """Whether other things can be more or less than this text: a number, a date or an instant."""
+    try:
+        return is_figure(text) or instant_of("bound", text) is not None
+    except FactError:
+        return False
 
 
 def day_of(moment: datetime | date) -> date:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from schemas.conditions import Condition
+from schemas.conditions import FACT, Condition, Conditions
 from schemas.terms import Coverage, DeductibleKind, DeductiblePer, Operation
+from services.assessment.domain.facts import is_bound
 from services.assessment.domain.operations import adding, capping, cover, taking, worth
 from services.assessment.domain.position import Applied, Position, Terms
 
@@ -25,7 +26,8 @@ class OperationSpec:
     """`takes` and `needs` name fields of an operation, `terms` fields of the coverage without which it cannot run.
 
     `values`: it can say what a line is worth that states no amount. `caps`: it bounds what is paid. `sees_when`: it
-    looks at its own conditions instead of being left out where they do not hold. `exempting`: its clause takes from
+    looks at its own conditions instead of being left out where they do not hold. `covers`: it judges whether there is
+    cover at all, of what an extension pays as well. `exempting`: its clause takes from
     what the insurer would owe, so it has to have been pointed out at sale (PRC Insurance Law art. 17).
     """
 
@@ -36,6 +38,7 @@ class OperationSpec:
     values: bool = False
     caps: bool = False
     sees_when: bool = False
+    covers: bool = False
     exempting: bool = False
 
 
@@ -46,11 +49,11 @@ def _spec(run: Run, takes: str = "", needs: str = "", terms: str = "", **marks: 
 
 OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
     {
-        "in_force": _spec(cover.in_force, "reason"),
-        "waiting": _spec(cover.waiting, "reason", terms="waiting", exempting=True),
-        "frequency": _spec(cover.frequency, "reason", terms="frequency", exempting=True),
-        "exclusions": _spec(cover.exclusions, terms="exclusions", exempting=True),
-        "disclosure": _spec(cover.disclosure),
+        "in_force": _spec(cover.in_force, "reason", covers=True),
+        "waiting": _spec(cover.waiting, "reason", terms="waiting", covers=True, exempting=True),
+        "frequency": _spec(cover.frequency, "reason", terms="frequency", covers=True, exempting=True),
+        "exclusions": _spec(cover.exclusions, terms="exclusions", covers=True, exempting=True),
+        "disclosure": _spec(cover.disclosure, covers=True),
         "value": _spec(worth.value, "of less times at_least at_most", values=True),
         "advance": _spec(worth.advance, "less times at_least at_most due_days", needs="of", values=True),
         "net": _spec(worth.net),
@@ -114,6 +117,10 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     for row, value in enumerate(values, start=1):
         if value in values[: row - 1]:
             yield Flaw(f"schedule row {row}", "no two steps begin at the same value")
+    for place, conditions in _conditions_of(coverage):
+        for test in conditions or ():
+            if not all(is_bound(bound) for bound in _bounds(test) if not bound.startswith(FACT)):
+                yield Flaw(place, f"{test.fact} is compared with a figure, a date, an instant or fact:name")
     declared = set(coverage.facts or ()) | KNOWN_FACTS
     for place, name in _facts_of(coverage):
         if name not in declared:
@@ -145,17 +152,13 @@ def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
         place = f"operations row {row}"
         for source in (operation.of, operation.less, operation.times, operation.at_least, operation.at_most):
             yield from _named(source, place)
-        yield from _tested(operation.when, place)
         if operation.op == "holdback" and operation.name is not None:
             yield place, operation.name
     for row, deductible in enumerate(coverage.deductibles, start=1):
-        yield from _tested(deductible.when, f"deductibles row {row}")
         for source in (deductible.of, deductible.rate_of, deductible.at_least):
             yield from _named(source, f"deductibles row {row}")
-    for row, sublimit in enumerate(coverage.sublimits or (), start=1):
-        yield from _tested(sublimit.when, f"sublimits row {row}")
-    for row, exclusion in enumerate(coverage.exclusions or (), start=1):
-        yield from _tested(exclusion.when, f"exclusions row {row}")
+    for place, conditions in _conditions_of(coverage):
+        yield from _tested(conditions, place)
     if coverage.depreciation is not None:
         for source in (coverage.depreciation.of, coverage.depreciation.age, coverage.depreciation.life):
             yield from _named(source, "depreciation")
@@ -164,7 +167,6 @@ def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
         yield from _named(coverage.coinsurance.carried, "coinsurance")
     if coverage.waiting is not None:
         yield from (("waiting", name) for name in (coverage.waiting.since, coverage.waiting.at))
-        yield from _tested(coverage.waiting.when, "waiting")
     if coverage.frequency is not None:
         if coverage.frequency.days is not None:
             yield from (("frequency", name) for name in (coverage.frequency.previous, coverage.frequency.at))
@@ -172,9 +174,23 @@ def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
             yield "frequency", coverage.frequency.count
 
 
+def _conditions_of(coverage: Coverage) -> Iterator[tuple[str, Sequence[Condition] | None]]:
+    """Every list of conditions, with its place."""
+    lists: dict[str, list[Conditions | None]] = {
+        "operations": [one.when for one in coverage.operations],
+        "deductibles": [one.when for one in coverage.deductibles],
+        "sublimits": [one.when for one in coverage.sublimits or ()],
+        "exclusions": [one.when for one in coverage.exclusions or ()],
+    }
+    for name, held in lists.items():
+        yield from ((f"{name} row {row}", when) for row, when in enumerate(held, start=1))
+    if coverage.waiting is not None:
+        yield "waiting", coverage.waiting.when
+
+
 def _named(source: str | None, place: str) -> Iterator[tuple[str, str]]:
-    if source is not None and source.startswith("fact:"):
-        yield place, source.removeprefix("fact:")
+    if source is not None and source.startswith(FACT):
+        yield place, source.removeprefix(FACT)
 
 
 def _tested(conditions: Sequence[Condition] | None, place: str) -> Iterator[tuple[str, str]]:
@@ -182,3 +198,10 @@ def _tested(conditions: Sequence[Condition] | None, place: str) -> Iterator[tupl
         yield place, one.fact
         if one.within_hours_after is not None:
             yield place, one.within_hours_after
+        for bound in _bounds(one):
+            yield from _named(bound, place)
+
+
+def _bounds(condition: Condition) -> Iterator[str]:
+    bounds = (condition.at_least, condition.more_than, condition.at_most, condition.less_than)
+    return (bound for bound in bounds if bound is not None)

@@ -19,6 +19,20 @@ PAYABLE = {
     "flood.json": ("100000.00", "USD"),
     "commercial-property.yaml": ("775000.00", "USD"),
     "motor-own-damage.zh-CN.yaml": ("8000.00", "CNY"),
+    "pet.yaml": ("2200.00", "USD"),
+    "cargo.yaml": ("63500.00", "USD"),
+    "business-interruption.zh-CN.yaml": ("28100.00", "CNY"),
+}
+REFUSED_IN_PART = {"pet.yaml"}
+
+
+class _WithoutDays(yaml.SafeLoader):
+    """As an editor reads it: numbers and flags, but days as text."""
+
+
+_WithoutDays.yaml_implicit_resolvers = {
+    first: [one for one in known if one[0] != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -36,7 +50,8 @@ def test_an_example_gives_the_amount_it_promises(name: str, capsys: pytest.Captu
 
     answer = json.loads(capsys.readouterr().out)
     amount, currency = PAYABLE[name]
-    assert (answer["proposed"], answer["computed"]) == ("pay", {"amount": amount, "currency": currency})
+    assert answer["computed"] == {"amount": amount, "currency": currency}
+    assert answer["proposed"] == ("partial" if name in REFUSED_IN_PART else "pay")
     assert answer["questions"] == answer["problems"] == []
 
 
@@ -45,7 +60,7 @@ def test_an_example_fits_the_schema_that_is_printed(name: str, capsys: pytest.Ca
     assert main(["schemas", "show", "adjudication"]) == 0
 
     schema = json.loads(capsys.readouterr().out)
-    content = yaml.load((EXAMPLES / name).read_text("utf-8"), yaml.BaseLoader)
+    content = yaml.load((EXAMPLES / name).read_text("utf-8"), _WithoutDays)
     jsonschema.validate(content, schema)
 
 

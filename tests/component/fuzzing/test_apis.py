@@ -1,4 +1,4 @@
-"""Both APIs against requests made from their own descriptions: no 5xx, no answer the description does not know."""
+"""The APIs against requests made from their own descriptions: no 5xx, no answer the description does not know."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ import pytest
 
 from hosting.web import http_server
 from schemas.intake import ClaimReported, ClaimWithdrawn, DocumentsReceived
+from services.assessment.adapters.policy_terms import load_terms
+from services.assessment.adapters.simulation import simulate_json
+from services.assessment.app import api
+from services.assessment.routes import create_app
 from tests.builders.intake import World as IntakeWorld
 from tests.builders.ops import World as OpsWorld
 from tests.builders.reports import a_report
@@ -64,5 +69,16 @@ async def test_intake_answers_whatever_comes_as_it_says(tmp_path: Path) -> None:
 async def test_ops_answers_whatever_comes_as_it_says(tmp_path: Path) -> None:
     async with OpsWorld().new_life() as life:
         report = await fuzz(life.client._transport.app, tmp_path)  # type: ignore[attr-defined]
+
+    assert report == "", report[-6000:]
+
+
+async def test_assessment_answers_whatever_comes_as_it_says(tmp_path: Path) -> None:
+    def well() -> dict[str, str]:
+        return {"status": "ok"}
+
+    app = create_app(partial(simulate_json, terms=load_terms()), api(), well, well)
+    # A number is taken where the description says text: people write documents by hand, and it means the same.
+    report = await fuzz(app, tmp_path, checks=f"{ANSWERS},unsupported_method")
 
     assert report == "", report[-6000:]

@@ -7,10 +7,12 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,7 +148,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("no currency", lambda one: one["policy"].pop("currency"), "policy/currency", "ISO 4217"),
     ("no zone", lambda one: one["claim"].update(loss_zone="Mars/Base"), "claim/loss_zone", "IANA"),
     ("no lines", lambda one: one["claim"].update(lines=[]), "claim/lines", "at least 1"),
-    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "valid datetime"),
+    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "RFC 3339"),
     ("fine", lambda one: one["claim"]["lines"][0].update(asked="1.001"), "claim/lines/0/asked", "2 decimals"),
     ("words", lambda one: one["claim"]["lines"][0].update(asked="much"), "claim/lines/0/asked", "plain decimals"),
     ("minus", lambda one: one["claim"]["lines"][0].update(asked="-5"), "claim/lines/0/asked", "plain decimals"),
@@ -188,6 +190,42 @@ CASES: list[tuple[str, Change, str, str]] = [
     ),
     ("ledger", lambda one: one.update(used=[{"aggregate_id": "x", "amount": "5"}]), "used/0/aggregate_id", "no ledger"),
     ("period", lambda one: one["policy"].update(effective_to="2020-01-01"), "policy", "later than effective_from"),
+    ("reported", lambda one: one["claim"].update(reported_at="2001-01-01"), "claim/reported_at", "not before the day"),
+    (
+        "per cent",
+        lambda one: its_own_coverage(one, rates={"plan": "20%"}),
+        "policy/coverages/0/rates/plan",
+        "a part of the whole from 0 to 1",
+    ),
+    (
+        "source",
+        lambda one: its_own_coverage(one, operations=[{"op": "limit", "of": "plan"}]),
+        "policy/coverages/0/operations/0/of",
+        "fact:name, term:name, result:name",
+    ),
+    (
+        "elsewhere",
+        lambda one: its_own_coverage(one, operations=[{"op": "limit", "rate": "0.2"}]),
+        "policy/coverages/0/operations/0/rate",
+        "is no field here",
+    ),
+    ("no list", lambda one: its_own_coverage(one, sublimits="x"), "policy/coverages/0/sublimits", "is a list"),
+    (
+        "bound",
+        lambda one: its_own_coverage(
+            one, operations=[{"op": "unlimited", "when": [{"fact": "loss_at", "less_than": "reported_at"}]}]
+        ),
+        "policy/coverages/0/operations/0",
+        "fact:name",
+    ),
+    (
+        "undeclared bound",
+        lambda one: its_own_coverage(
+            one, operations=[{"op": "unlimited", "when": [{"fact": "loss_at", "less_than": "fact:opened"}]}]
+        ),
+        "policy/coverages/0/operations/0",
+        "opened is not declared",
+    ),
 ]
 
 
@@ -197,6 +235,20 @@ def test_what_is_wrong_is_named_by_place_and_rule(change: Change, place: str, ru
 
     assert found[0][0] == place
     assert rule in found[0][1]
+
+
+def test_the_terms_shown_on_the_page_are_terms() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "terms.md").read_text("utf-8")
+    shown = page.partition("## The other terms")[2].partition("```yaml\n")[2].partition("```")[0]
+    facts = {name: {"kind": "date"} for name in ("first_signs", "last_cleaning")}
+    facts |= {name: {"kind": "number"} for name in ("cleanings_before", "age", "life")} | {"cause": {"kind": "code"}}
+    terms = yaml.load(shown, yaml.BaseLoader)
+    document = a_document()
+
+    its_own_coverage(document, **terms, facts=facts, operations=[{"op": "unlimited"}])
+
+    coverage = read_case(document, TERMS).policy.coverages[0]
+    assert terms.keys() <= coverage.model_dump(exclude_none=True).keys()
 
 
 def test_no_value_of_the_document_is_repeated() -> None:

@@ -77,19 +77,19 @@ def test_a_figure_below_nothing_or_beyond_the_calendar_is_a_question_that_names_
     assert next(iter(facts.values())) not in problem
 
 
-def test_a_last_time_that_lies_after_this_time_is_a_question_not_a_refusal() -> None:
-    facts = {"at": "2026-02-09", "last": "2026-03-09"}
+def test_a_last_time_long_after_this_time_is_a_question_not_a_refusal() -> None:
+    facts = {"at": "2026-02-09", "last": "2026-03-12"}
     terms: dict[str, Any] = {
         "facts": {"at": DATE, "last": DATE},
         "frequency": Frequency(days=30, previous="last", at="at"),
     }
 
     found = what_comes_of(Operation(op="frequency"), stated=facts, **terms)
-    before = what_comes_of(Operation(op="frequency"), stated=facts | {"last": "2026-02-09"}, **terms)
+    within = what_comes_of(Operation(op="frequency"), stated=facts | {"last": "2026-03-11"}, **terms)
 
     assert found.questions == (ReferralReason.fact_unreadable,)
     assert found.problems == ("coverage building: last lies after at",)
-    assert before.kind is DecisionKind.deny
+    assert within.kind is DecisionKind.deny
 
 
 @pytest.mark.parametrize(

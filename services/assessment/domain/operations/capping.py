@@ -51,12 +51,14 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
     Notes what all of them together cut, as `above_sublimits`.
     """
     reached, uses, params = position, [], {}
+    clauses: set[str | None] = set()
     for one in terms.coverage.sublimits or ():
         concerned = [place for place in places if _concerns(one, terms, place)]
         if not concerned:
             continue
         cap = one.limit.as_fraction()
         params = {"amount": exact_text(cap)}
+        clauses.add(one.clause_id)
         if one.per is DeductiblePer.year:
             period = period_of(Period.policy_year, terms.policy, terms.loss_at, terms.loss_zone)
             cap = max(ZERO, cap - terms.used(one.aggregate_id or "", period))
@@ -67,7 +69,9 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
         if one.per is DeductiblePer.year:
             uses.append(Use(one.aggregate_id or "", period, reached.total(concerned)))
     cut = position.total(places) - reached.total(places)
-    return Applied(reached.amounts, params=params, results={"above_sublimits": cut}, uses=tuple(uses))
+    clause = clauses.pop() if len(clauses) == 1 else None
+    results = {"above_sublimits": cut}
+    return Applied(reached.amounts, params=params, results=results, clause_id=clause, uses=tuple(uses))
 
 
 def aggregate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:

@@ -77,10 +77,11 @@ def _too_soon(facts: FactBook, rule: Frequency) -> str | None:
         return None
     previous = day_of(instant_of(rule.previous, _known(facts, rule.previous)))
     at = day_of(instant_of(rule.at, _known(facts, rule.at)))
-    if previous > at:
-        raise FactError(rule.previous, f"lies after {rule.at}")
     if previous < _days_later(at, -rule.days, rule.at):
         return None
+    if previous > _days_later(at, rule.days, rule.at):
+        # Which of the two came first decides, and no rule says that a later one takes from an earlier.
+        raise FactError(rule.previous, f"lies after {rule.at}")
     return f"{rule.previous} {previous.isoformat()}, {rule.at} {at.isoformat()}, {rule.days} days"
 
 

@@ -158,11 +158,10 @@ Chosen = list[tuple[Deductible, Fraction]]
 def _chosen(
     candidates: Sequence[Deductible], position: Position, operation: Operation, terms: Terms, places: Sequence[int]
 ) -> Chosen:
-    facts = terms.lines[places[0]].facts if len(places) == 1 else terms.facts
     found = [
         (one, _size(one, position, terms, places))
         for one in candidates
-        if _effective(position, one.clause_id or operation.clause_id) and hold(one.when, facts)
+        if _effective(position, one.clause_id or operation.clause_id) and _applies(one, terms, places)
     ]
     if len(found) < 2 or terms.coverage.selection in (None, Selection.sum):
         return found
@@ -170,6 +169,13 @@ def _chosen(
         return found[:1]
     largest = max(size for _, size in found)
     return [next(one for one in found if one[1] == largest)]
+
+
+def _applies(one: Deductible, terms: Terms, places: Sequence[int]) -> bool:
+    held = {hold(one.when, terms.lines[place].facts) for place in places}
+    if len(held) > 1:
+        raise FactError("deductible", "applies to some lines and not to others: those need a coverage of their own")
+    return held.pop()
 
 
 def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[int]) -> Fraction:
@@ -192,7 +198,8 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
     if one.rate is not None or one.rate_of is not None:
         size *= Fraction(one.rate) if one.rate is not None else _part(one.rate_of or "", position, terms, place)
     size = size if one.min is None else max(size, one.min.as_fraction())
-    return size if one.max is None else min(size, one.max.as_fraction())
+    size = size if one.max is None else min(size, one.max.as_fraction())
+    return ZERO if one.franchise and position.total(places) > size else size
 
 
 def _limits(terms: Terms, position: Position, places: Sequence[int]) -> Fraction:
@@ -230,7 +237,7 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
         changed = spread(position, places, before - taken)
     return Applied(
         position.with_amounts(changed),
-        params={"amount": exact_text(size)},
+        params={"amount": exact_text(size)} | ({"lines": str(len(places))} if len(places) > 1 else {}),
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
         reason=BELOW_DEDUCTIBLE if borne < size and taken == before else None,

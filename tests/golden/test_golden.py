@@ -203,6 +203,10 @@ def test_a_currency_nobody_has_is_an_error_of_its_case() -> None:
             "inputs.deductible_remaining: another deductible stands in its place",
         ),
         ({"loss": ..., "price": "9.00", "frequency_days": "３0"}, "inputs.frequency_days: is not a whole number"),
+        (
+            {"loss": ..., "rcv": "9.00", "depreciation": "1.00", "depreciation_rate": "0.5"},
+            "inputs.depreciation_rate: stands beside inputs.depreciation",
+        ),
         ({"loss": ..., "rcv": "9.005", "depreciation": "1.00"}, "inputs.rcv: is not an amount in the currency"),
         (
             {"loss": ..., "deductible": ..., "actual": {"food": "9.00"}, "limit": "9.00", "deductible_applies": True},

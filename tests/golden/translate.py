@@ -220,10 +220,10 @@ def _draft(shape: Shape, given: Mapping[str, Any], currency: str) -> Draft:
 
 def _said_once(said: dict[str, tuple[str, Any]], place: Place, value: Any, currency: str, name: str) -> None:
     """Two inputs that are the same term of the policy must not differ; lists, and the time of the loss, take both."""
-    found = place.kind(value, currency, name)
-    for target in place.targets:
+    whole = {**dict.fromkeys(place.targets, place.kind(value, currency, name)), **place.adds}
+    for target, found in whole.items():
         other, before = said.setdefault(target, (name, found))
-        if target == "own.deductibles" and other != name:
+        if other != name and (target == "own.deductibles" or target in place.adds):
             raise CaseError(f"inputs.{name}: stands beside inputs.{other}")
         if before != found and not isinstance(found, list) and target != "claim.loss_at":
             raise CaseError(f"inputs.{name}: does not agree with inputs.{other}")

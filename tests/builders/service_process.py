@@ -25,6 +25,10 @@ from schemas.topics import topic_of
 from tests.builders.events import on_the_wire
 from tests.conftest import PARTITIONS, ROOT
 
+_LEFT = "SELECT " + " + ".join(
+    f"(SELECT count(*) FROM {table})" for table in ("runner_work", "runner_unmarked", "runner_queue")
+)
+
 
 @dataclass
 class Running:
@@ -161,8 +165,3 @@ async def _left_to_do(database: str) -> int:
             return int(counted.scalar_one())
     finally:
         await engine.dispose()
-
-
-_LEFT = "SELECT " + " + ".join(
-    f"(SELECT count(*) FROM {table})" for table in ("runner_work", "runner_unmarked", "runner_queue")
-)

@@ -12,9 +12,6 @@ from typing import Any
 from messaging.ports import Tail
 from messaging.record import Record
 
-SETTLED = frozenset({"ClaimClosed", "ClaimReferred"})
-_NAMED = {"ClaimReported": "reported", "ClaimRegistered": "registered", "PaymentConfirmed": "paid"}
-
 
 @dataclass(slots=True)
 class Story:
@@ -29,6 +26,11 @@ class Story:
     payable: Mapping[str, str] | None = None
     reasons: tuple[str, ...] = ()
     outcome: str | None = None
+
+    def stands(self, state: str) -> None:
+        """Topics are read in no order among themselves: what led to a closing may come after it and opens nothing."""
+        if self.state != "closed":
+            self.state = state
 
 
 @dataclass(slots=True)
@@ -71,13 +73,14 @@ class Follower:
                 story.registered = True
                 self.counts["registered"] += 1
             case "PolicyAwaited":
-                story.state = "awaiting_policy"
+                story.stands("awaiting_policy")
             case "DocumentsRequested":
-                story.state = "awaiting_documents"
+                story.stands("awaiting_documents")
             case "ClaimApproved" | "ClaimPartlyApproved":
-                story.state, story.payable = "approved", _payable(json.loads(record.value or b"{}"))
+                story.payable = _payable(json.loads(record.value or b"{}"))
+                story.stands("approved")
             case "PaymentInstructed":
-                story.state = "paying"
+                story.stands("paying")
             case "PaymentConfirmed":
                 story.paid += 1
                 self.counts["paid"] += story.paid == 1
@@ -93,7 +96,8 @@ class Follower:
             self.counts["settled"] += 1
             story.settled_at = datetime.fromtimestamp(appended_ms / 1000, UTC)
         if name == "ClaimReferred":
-            story.state, story.reasons = "referred", tuple(data.get("reasons", ()))
+            story.stands("referred")
+            story.reasons = tuple(data.get("reasons", ()))
             story.payable = _payable(data) if data.get("decision") else story.payable
         else:
             story.state, story.outcome = "closed", data.get("outcome")

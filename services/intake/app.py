@@ -107,7 +107,8 @@ def memory_desks(
 ) -> Desks:
     """The real things over a store in memory; papers stay in memory too unless a place is given."""
     posting = Posting(store, MemoryKeyRows(), MemoryRequestKeys(), recording, publishing, answer_seconds)
-    papers = Papers(posting, MemoryPaperRows(), MemoryWithdrawals(), place or memory_paper_store(), clock, papers_max)
+    place = place or memory_paper_store()
+    papers = Papers(posting, MemoryPaperRows(), MemoryWithdrawals(), sealing, place, clock, papers_max)
     return Desks(intake, posting, papers, Drafts(posting, MemoryDraftRows(), sealing, intake, clock, _zones()))
 
 
@@ -212,7 +213,7 @@ def _sql_desks(settings: IntakeSettings, process: StageProcess, sealer: Sealing,
         Limits(settings.unpublished_max, seconds, settings.group_rows, settings.group_ms / 1000),
     )
     posting = Posting(store, SqlKeyRows(), SqlRequestKeys(), process.recorder, process.publisher, seconds)
-    papers = Papers(posting, SqlPaperRows(), SqlWithdrawals(), place, clock, settings.papers_max)
+    papers = Papers(posting, SqlPaperRows(), SqlWithdrawals(), sealer, place, clock, settings.papers_max)
     kept = timedelta(days=settings.draft_days)
     return Desks(intake, posting, papers, Drafts(posting, SqlDraftRows(), sealer, intake, clock, _zones(), kept))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -90,7 +91,7 @@ def _segments(box: bytes) -> list[bytes]:
     return [box[at : at + SEALED_SEGMENT] for at in range(HEAD, len(box), SEALED_SEGMENT)]
 
 
-CHANGED = {
+CHANGED: dict[str, Callable[[bytes], bytes]] = {
     "its first byte": lambda box: b"\x00" + box[1:],
     "its key": lambda box: box[: HEAD - 1] + b"\x00" + box[HEAD:],
     "a byte of a segment": lambda box: box[:-20] + bytes([box[-20] ^ 1]) + box[-19:],

@@ -64,8 +64,8 @@ _OWN = {
         "bulk_requests_max": "Bulk requests in flight; 429 beyond.",
         "unpublished_max": "Stored events that wait for the broker; 503 beyond.",
         "answer_seconds": "How long a request waits for the broker's acknowledgement; then 503.",
-        "papers": "Where papers are kept: a folder, or `s3://`, `gs://` or `az://` with bucket and folder; credentials "
-        "are read as the cloud's own tools read them. `claimflow up` names `papers` in its data folder.",
+        "papers": "Where papers are kept, sealed: a folder, or `s3://`, `gs://` or `az://` with bucket and folder; "
+        "credentials are read as the cloud's own tools read them. `claimflow up` names `papers` in its data folder.",
         "paper_bytes_max": "The largest paper; 413 beyond.",
         "papers_max": "Most papers of one claim; 409 beyond.",
         "uploads_max": "Papers coming in at once; 429 beyond.",

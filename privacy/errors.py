@@ -1,4 +1,4 @@
-"""What can go wrong with sealed parties, in words that never repeat what was sealed.
+"""What can go wrong with what was sealed, in words that never repeat what was sealed.
 
 A box that does not open is a SECURITY matter: somebody changed it, or it was moved to another person."""
 
@@ -23,7 +23,7 @@ class SealError(Exception):
     error_class = ErrorClass.SECURITY
 
     def __init__(self, code: str, subject_id: UUID, key_id: UUID) -> None:
-        super().__init__(f"{code}: the sealed party of subject {subject_id} under key {key_id} cannot be opened")
+        super().__init__(f"{code}: what was sealed for subject {subject_id} under key {key_id} cannot be opened")
         self.code = code
         self.subject_id = subject_id
         self.key_id = key_id

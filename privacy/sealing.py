@@ -1,4 +1,4 @@
-"""Parties in and out of their boxes, in batches: AES-256-GCM under one data key per person.
+"""Parties in and out of their boxes, in batches, and files one by one: AES-256-GCM under one data key per person.
 
 A box holds only for its subject, its key and its schema version: moved or changed, it does not open. Opened keys
 live for one call. Each box has a fresh 96-bit random nonce; a person's key seals few boxes, far below GCM's bound."""
@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
+from privacy import files
 from privacy.erased import Erased
 from privacy.errors import SealError
 from privacy.key_ring import KeyRing
@@ -59,6 +61,37 @@ class Sealer:
                 raise result
             opened.append(result)
         return opened
+
+    async def seal_file(
+        self, subject_id: SubjectId, place: bytes, source: IO[bytes], target: IO[bytes]
+    ) -> Erased | None:
+        """Writes `source`, sealed, to `target`; Erased, and nothing written, where the subject's key was destroyed.
+
+        The file opens only for this subject and this `place`. Safe to repeat.
+        """
+        key = (await self._ring.create_many([subject_id]))[subject_id]
+        if isinstance(key, Erased):
+            return key
+        await files.seal(key, place, source, target, self._random_bytes)
+        return None
+
+    async def open_file(
+        self, subject_id: SubjectId, place: bytes, source: IO[bytes], target: IO[bytes]
+    ) -> Erased | None:
+        """Writes the clear file to `target`; Erased where the key was destroyed; SealError (SECURITY) for a forged one.
+
+        After a SealError `target` is not to be used.
+        """
+        key_id = files.key_id_of(subject_id, source)
+        key = (await self._ring.get_many([key_id])).get(key_id)
+        if key is None:
+            raise SealError("key-unknown", subject_id, key_id)
+        if key.subject_id != subject_id:
+            raise SealError("key-of-another-subject", subject_id, key_id)
+        if isinstance(key, Erased):
+            return key
+        await files.unseal(key, place, source, target)
+        return None
 
     def _seal(self, key: DataKey | Erased, party: Party) -> SealedParty | Erased:
         if isinstance(key, Erased):

@@ -37,7 +37,7 @@ def erase(
     url: Url = "",
     json: Json = False,
 ) -> None:
-    """Destroy a person's key: every reader shows [erased], claims and totals stay."""
+    """Destroy a person's key: readers show [erased], the reporter's papers close too, claims and totals stay."""
     from cli.calling import post
 
     if not yes:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from zoneinfo import available_timezones
 
 import structlog
@@ -30,22 +31,26 @@ from messaging.ports import Clock, Store
 from messaging.process import StageProcess, open_stage, open_store
 from messaging.stage import Stage
 from messaging.tables import Tables
-from privacy.errors import MasterKeyError
+from privacy.errors import MasterKeyError, SealError
 from privacy.migrate import migrate_key_ring
+from privacy.sealing import Sealer
 from privacy.wiring import open_sealer
+from schemas.ids import ClaimId, DocumentId
 from services.intake.adapters.backlog import TablesBacklog
 from services.intake.adapters.drafts_memory import MemoryDraftRows
 from services.intake.adapters.drafts_sql import SqlDraftRows
 from services.intake.adapters.keys_memory import MemoryKeyRows
 from services.intake.adapters.keys_sql import SqlKeyRows
-from services.intake.adapters.paper_store import PaperPlaceError, memory_paper_store, open_paper_store
+from services.intake.adapters.paper_store import ObjectPaperStore, PaperPlaceError, memory_paper_store, open_paper_store
 from services.intake.adapters.papers_memory import MemoryPaperRows, MemoryRequestKeys, MemoryWithdrawals
 from services.intake.adapters.papers_sql import SqlPaperRows, SqlRequestKeys, SqlWithdrawals
+from services.intake.domain.papers import object_name
+from services.intake.domain.telling import reporter_of
 from services.intake.handlers.drafts import Drafts
 from services.intake.handlers.papers import Papers
 from services.intake.handlers.posting import Posting
 from services.intake.handlers.reports import Intake, Limits, ReadsNothing
-from services.intake.ports import PaperStore, Publishing, Recording, Sealing
+from services.intake.ports import PaperStore, PapersUnavailable, Publishing, Recording, Sealing
 from services.intake.routes.admission import Admission
 from services.intake.routes.claims import ClaimRoutes
 from services.intake.routes.drafts import DraftRoutes
@@ -107,7 +112,8 @@ def memory_desks(
 ) -> Desks:
     """The real things over a store in memory; papers stay in memory too unless a place is given."""
     posting = Posting(store, MemoryKeyRows(), MemoryRequestKeys(), recording, publishing, answer_seconds)
-    papers = Papers(posting, MemoryPaperRows(), MemoryWithdrawals(), place or memory_paper_store(), clock, papers_max)
+    place = place or memory_paper_store()
+    papers = Papers(posting, MemoryPaperRows(), MemoryWithdrawals(), sealing, place, clock, papers_max)
     return Desks(intake, posting, papers, Drafts(posting, MemoryDraftRows(), sealing, intake, clock, _zones()))
 
 
@@ -212,12 +218,34 @@ def _sql_desks(settings: IntakeSettings, process: StageProcess, sealer: Sealing,
         Limits(settings.unpublished_max, seconds, settings.group_rows, settings.group_ms / 1000),
     )
     posting = Posting(store, SqlKeyRows(), SqlRequestKeys(), process.recorder, process.publisher, seconds)
-    papers = Papers(posting, SqlPaperRows(), SqlWithdrawals(), place, clock, settings.papers_max)
+    papers = Papers(posting, SqlPaperRows(), SqlWithdrawals(), sealer, place, clock, settings.papers_max)
     kept = timedelta(days=settings.draft_days)
     return Desks(intake, posting, papers, Drafts(posting, SqlDraftRows(), sealer, intake, clock, _zones(), kept))
 
 
-def _place(settings: IntakeSettings) -> PaperStore:
+async def open_paper(settings: IntakeSettings, claim: ClaimId, paper: DocumentId, target: IO[bytes]) -> None:
+    """Writes one paper in the clear; CannotStartError in one line where it cannot be, such as for the erased.
+
+    For who runs the service and may read its master key; no request gets a paper's content.
+    """
+    name = object_name(claim, paper)
+    with TemporaryFile() as sealed:
+        try:
+            await _place(settings).fetch(name, sealed)
+        except FileNotFoundError:
+            raise CannotStartError("no sealed paper of this claim and id lies in CLAIMFLOW_INTAKE_PAPERS") from None
+        except PapersUnavailable:
+            raise CannotStartError("CLAIMFLOW_INTAKE_PAPERS cannot be read; repeat later", Exit.try_again) from None
+        async with _sealing(settings) as sealer:
+            try:
+                erased = await sealer.open_file(reporter_of(claim), name.encode(), sealed, target)
+            except SealError as forged:
+                raise CannotStartError(str(forged), Exit.internal) from None
+    if erased is not None:
+        raise CannotStartError("the claim's reporter was erased: nobody can read this paper any more")
+
+
+def _place(settings: IntakeSettings) -> ObjectPaperStore:
     try:
         return open_paper_store(settings.papers)
     except PaperPlaceError as wrong:
@@ -234,7 +262,7 @@ async def start() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _sealing(settings: IntakeSettings) -> AsyncIterator[Sealing]:
+async def _sealing(settings: IntakeSettings) -> AsyncIterator[Sealer]:
     try:
         await migrate_key_ring(settings.keys_database)
     except (OSError, DBAPIError):

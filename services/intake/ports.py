@@ -88,7 +88,7 @@ class PapersUnavailable(Exception):
 
 class PaperStore(Protocol):
     async def put(self, name: str, content: IO[bytes]) -> None:
-        """The content under its name, durable when this returns; PapersUnavailable otherwise. Safe to repeat."""
+        """The sealed content under its name, durable when this returns; PapersUnavailable otherwise. Safe to repeat."""
 
 
 class DraftRows(Protocol):
@@ -111,6 +111,11 @@ class Sealing(Protocol):
 
     async def open_many(self, sealed: Sequence[SealedParty]) -> Sequence[Party | object]:
         """A party per box, in order; something else where the person was erased."""
+
+    async def seal_file(
+        self, subject_id: SubjectId, place: bytes, source: IO[bytes], target: IO[bytes]
+    ) -> object | None:
+        """Writes `source`, sealed for this place, to `target`; something, and nothing written, for the erased."""
 
 
 class Recording(Protocol):

@@ -15,9 +15,9 @@ class IntakeSettings(ProcessSettings):
     `requests_max` and `bulk_requests_max`: requests in flight, 429 beyond. `unpublished_max`: stored events that wait
     for the broker, 503 beyond. `answer_seconds`: how long a request waits for the broker's acknowledgement.
     `group_rows` and `group_ms`: how many reports one transaction takes, and how long it waits for company.
-    `papers`: where papers are kept, a folder or a URL of S3, Google Cloud Storage or Azure. `paper_bytes_max`: the
-    largest; `papers_max`: how many a claim has; `uploads_max`: how many come in at once, 429 beyond; `upload_seconds`:
-    how long one may take. `draft_days`: how long a draft that nobody changes is kept.
+    `papers`: where papers are kept, sealed: a folder or a URL of S3, Google Cloud Storage or Azure. `paper_bytes_max`:
+    the largest; `papers_max`: how many a claim has; `uploads_max`: how many come in at once, 429 beyond;
+    `upload_seconds`: how long one may take. `draft_days`: how long a draft that nobody changes is kept.
     `url`: where the command line finds this service; not read here.
     """
 

@@ -1,4 +1,4 @@
-"""Where papers are kept: a folder, or S3, Google Cloud Storage or Azure, by one interface.
+"""Where sealed papers are kept: a folder, or S3, Google Cloud Storage or Azure, by one interface.
 
 `put` returns when the content is durable: an object store says so itself, a folder is synced to its disk by us.
 """
@@ -51,6 +51,16 @@ class ObjectPaperStore:
         """The content under a name; FileNotFoundError if there is none."""
         found = await obstore.get_async(self._store, name)
         return bytes(await found.bytes_async())
+
+    async def fetch(self, name: str, target: IO[bytes]) -> None:
+        """Writes the content to `target` in parts; FileNotFoundError if there is none, PapersUnavailable otherwise."""
+        try:
+            found = await obstore.get_async(self._store, name)
+            async for part in found.stream():
+                target.write(bytes(part))
+        except BaseError as error:
+            log.error("a paper could not be fetched", exception=type(error).__name__)
+            raise PapersUnavailable from None
 
     async def names(self) -> list[str]:
         """Every name there is, at most a thousand."""

@@ -1,6 +1,6 @@
 """Papers of a claim: what kinds of files are taken, how a file's first bytes must look, and what a paper is called.
 
-The content is never looked at beyond its first bytes, and names of files are not kept.
+The content is never looked at beyond its first bytes, is kept sealed only, and names of files are not kept.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def document_id(claim: ClaimId, sha256: str) -> DocumentId:
     return DocumentId.of(claim, sha256)
 
 
-def object_name(claim: ClaimId, sha256: str) -> str:
-    """Where the content is kept; the same content of the same claim has one place."""
-    return f"claims/{claim}/{sha256}"
+def object_name(claim: ClaimId, document: DocumentId) -> str:
+    """Where the sealed content is kept, and what its seal is bound to; one place for each paper of each claim."""
+    return f"claims/{claim}/{document}"
 
 
 def cause_of_paper(paper: DocumentId) -> CauseId:

@@ -43,9 +43,14 @@ def cause_of(claim: ClaimId) -> CauseId:
     return CauseId.of(claim, "submitted")
 
 
+def reporter_of(claim: ClaimId) -> SubjectId:
+    """The person who reported the claim, as the key ring knows them."""
+    return SubjectId.of(claim, "reporter")
+
+
 def people_of(submission: Submission) -> list[tuple[SubjectId, Party]]:
     """The people of the report in a fixed order, reporter first, each as the subject their key belongs to."""
-    claim, found = submission.claim, [(SubjectId.of(submission.claim_id, "reporter"), submission.claim.reporter)]
+    claim, found = submission.claim, [(reporter_of(submission.claim_id), submission.claim.reporter)]
     if claim.payee is not None:
         found.append((SubjectId.of(submission.claim_id, "payee"), claim.payee))
     return found

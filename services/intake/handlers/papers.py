@@ -1,5 +1,6 @@
 """Papers and withdrawals: the content is durable before its event is recorded, the event in the log before the answer.
 
+A paper is kept sealed under the key of its claim's reporter, bound to its claim and id; erasing the person closes it.
 The same content for the same claim is one paper, told once. A crash in between leaves content nobody knows of, never
 an acknowledged paper without content.
 """
@@ -7,6 +8,7 @@ an acknowledged paper without content.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from typing import IO
 
@@ -25,7 +27,7 @@ from services.intake.domain.papers import (
     documents_received,
     object_name,
 )
-from services.intake.domain.telling import Refusal
+from services.intake.domain.telling import Refusal, reporter_of
 from services.intake.handlers.posting import Posting
 from services.intake.handlers.reports import KEY_REUSED
 from services.intake.ports import (
@@ -35,10 +37,12 @@ from services.intake.ports import (
     PapersUnavailable,
     Purpose,
     RequestKey,
+    Sealing,
     Withdrawals,
 )
 
 _WITHDRAWN = Refusal(409, "claim-withdrawn", "the claim was withdrawn; it takes no more papers")
+_ERASED = Refusal(410, "person-erased", "the claim's reporter was erased; it takes no more papers")
 _NO_PLACE = Refusal(503, "papers-unavailable", "the paper could not be stored; repeat with the same key", 5)
 
 
@@ -60,12 +64,14 @@ class Papers:
         posting: Posting,
         papers: PaperRows,
         withdrawals: Withdrawals,
+        sealing: Sealing,
         place: PaperStore,
         clock: Clock,
         papers_max: int = 200,
     ) -> None:
         self._posting, self._papers, self._withdrawals = posting, papers, withdrawals
-        self._place, self._clock, self._papers_max = place, clock, papers_max
+        self._sealing, self._place = sealing, place
+        self._clock, self._papers_max = clock, papers_max
 
     async def claim_named(self, name: str) -> KeyRow | Refusal:
         """The claim of an id or a reference."""
@@ -81,10 +87,9 @@ class Papers:
         if isinstance(known, Refusal):
             return known
         if not known:
-            try:
-                await self._place.put(object_name(stored.claim_id, paper.sha256), content)
-            except PapersUnavailable:
-                return _NO_PLACE
+            refusal = await self._posting.guarded(lambda: self._kept(stored, content))
+            if refusal is not None:
+                return refusal
             crash_points.reach("paper.stored")
 
         async def record(tx: Tx) -> tuple[StoredPaper | Refusal, list[Recorded]]:
@@ -119,6 +124,19 @@ class Papers:
 
         asks = canonical_json({"claim": str(withdrawal.claim_id), "reason": reason})
         return await self._posting.post(self._key(asked, "withdrawal", asks), record)
+
+    async def _kept(self, stored: StoredPaper, content: IO[bytes]) -> Refusal | None:
+        """Seals the content and puts it in its place. The sealed copy has no name on the disk meanwhile."""
+        name = object_name(stored.claim_id, stored.document_id)
+        with tempfile.TemporaryFile() as sealed:
+            erased = await self._sealing.seal_file(reporter_of(stored.claim_id), name.encode(), content, sealed)
+            if erased is not None:
+                return _ERASED
+            try:
+                await self._place.put(name, sealed)
+            except PapersUnavailable:
+                return _NO_PLACE
+        return None
 
     async def _known(self, stored: StoredPaper, key: RequestKey) -> bool | Refusal:
         """Whether the paper is there; a refusal where no new one is taken, before anything of it is stored."""

@@ -36,12 +36,13 @@ WITHDRAWN: JsonObject = {
     "withdrawn_at": "2026-01-02T03:04:05+00:00",
 }
 _UNKNOWN = "No claim of this id or reference was reported here."
-_AWAY = "The log, the store or the place for papers is away. Repeat with the same key: it counts once."
+_AWAY = "The log, the store, the key ring or the place for papers is away. Repeat with the same key: it counts once."
 _ADD_PROBLEMS = {
     400: "A header is missing or malformed.",
     404: _UNKNOWN,
     408: "The document did not arrive in time.",
     409: "The claim was withdrawn, has as many papers as it may have, or shares its reference with another.",
+    410: "The claim's reporter was erased: the claim takes no more documents.",
     413: "The document is larger than the limit, which the answer names.",
     415: "The media type is not one of those taken, or the body is compressed.",
     422: "The body is empty or does not begin as its media type says, a parameter breaks a rule, or the key stands "
@@ -104,7 +105,8 @@ def _add() -> JsonObject:
     return {
         "operationId": "addDocument",
         "summary": "Add a paper to a claim",
-        "description": "The body is the document. Answered after it is stored and the log has its event. "
+        "description": "The body is the document. Answered after it is stored, sealed under the key of the claim's "
+        "reporter, and the log has its event. Erasing the reporter makes it unreadable. "
         "The same bytes for the same claim are one document. Names of files are not kept.",
         "parameters": [
             _claim(),

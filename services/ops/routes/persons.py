@@ -82,7 +82,10 @@ def person_routes(reader: ClaimReader, persons: PersonDesk, people: People) -> A
         openapi_extra=takes("EraseRequest", _EXAMPLES, PERSON_PARAMETER),
     )
     async def erase_person(request: Request) -> Response:
-        """Destroy a person's key. Every reader shows [erased] from then on. Safe to repeat."""
+        """Destroy a person's key. Every reader shows [erased] from then on, and papers sealed with it cannot be read.
+
+        Safe to repeat.
+        """
         staff = person_of(request, people)
         demand(staff, Role.privacy)
         asked = await body_of(request, _BODY)

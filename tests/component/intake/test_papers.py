@@ -9,14 +9,15 @@ from typing import IO, Any
 import pytest
 
 from messaging import crash_points
-from schemas.ids import ClaimId
-from schemas.intake import ClaimWithdrawn, DocumentsReceived
-from services.intake.adapters.paper_store import ObjectPaperStore, memory_paper_store
+from schemas.ids import ClaimId, DocumentId
+from schemas.intake import ClaimWithdrawn
+from services.intake.adapters.paper_store import memory_paper_store
 from services.intake.domain.papers import object_name
 from services.intake.ports import PapersUnavailable
 from services.intake.routes.papers import PaperLimits
 from tests.builders.crashes import nth_time
-from tests.builders.intake import A_PDF, Life, World
+from tests.builders.intake import A_PDF, World
+from tests.builders.papers import a_claim, kept, opened, told
 from tests.builders.reports import a_report
 from tests.builders.stages import Crash
 
@@ -28,24 +29,6 @@ SECRET = "zq-secret-31337"
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-async def a_claim(life: Life) -> str:
-    answer = await life.submit(a_report())
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["claim_id"])
-
-
-def told(world: World) -> list[DocumentsReceived]:
-    return [event for event in world.all_events().values() if isinstance(event, DocumentsReceived)]
-
-
-async def kept(world: World) -> list[str]:
-    assert isinstance(world.place, ObjectPaperStore)
-    try:
-        return await world.place.names()
-    except StopAsyncIteration:
-        return []
 
 
 async def test_a_paper_is_stored_told_and_listed(world: World) -> None:
@@ -65,8 +48,8 @@ async def test_a_paper_is_stored_told_and_listed(world: World) -> None:
         "1",
     )
     assert listed.json()["documents"] == [answer.json()]
-    assert isinstance(world.place, ObjectPaperStore)
-    assert await world.place.get(object_name(ClaimId(claim), sha256)) == A_PDF
+    assert await kept(world) == [object_name(ClaimId(claim), document.document_id)]
+    assert await opened(world, claim, A_PDF) == A_PDF
 
 
 async def test_a_claim_is_named_by_its_reference_as_people_say_it(world: World) -> None:
@@ -221,9 +204,9 @@ async def test_a_crash_never_leaves_a_told_paper_without_its_content(world: Worl
         listed = await life.client.get(f"/v1/claims/{claim}/documents")
 
     names = await kept(world)
-    known = [object_name(ClaimId(claim), one["sha256"]) for one in listed.json()["documents"]]
+    known = [object_name(ClaimId(claim), DocumentId(one["document_id"])) for one in listed.json()["documents"]]
     assert set(known) <= set(names)
-    assert [object_name(ClaimId(claim), one.documents[0].sha256) for one in told(world)] == known
+    assert [object_name(ClaimId(claim), one.documents[0].document_id) for one in told(world)] == known
     assert (known == []) == (point in ("paper.stored", "key-row.reserved", "answer.commit"))
 
 

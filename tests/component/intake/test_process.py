@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from hosting.settings import load_settings
+from privacy.wiring import open_key_ring
+from schemas.ids import ClaimId
 from services.intake.app import serve
+from services.intake.domain.telling import reporter_of
 from services.intake.settings import IntakeSettings
 from tests.builders.reports import a_report, a_report_body, bulk_body
-from tests.builders.service_process import killed, refusal, running, service_environment
+from tests.builders.service_process import killed, refusal, running, service_environment, started
 
+ERASED = "services.intake: the claim's reporter was erased: nobody can read this paper any more\n"
+UNKNOWN = "services.intake: no sealed paper of this claim and id lies in CLAIMFLOW_INTAKE_PAPERS\n"
 HEADERS = {"Content-Type": "application/json", "Idempotency-Key": "key-1"}
 
 
@@ -79,7 +87,7 @@ async def test_papers_withdrawals_and_drafts_survive_a_restart_of_the_real_servi
     assert [answer.content for answer in first] == [answer.content for answer in second]
     assert (shown.status_code, refused.status_code) == (200, 409)
     [file] = [file for file in (tmp_path / "p").rglob("*") if file.is_file()]
-    assert file.read_bytes() == b"%PDF-1.7"
+    assert b"%PDF-1.7" not in file.read_bytes()
 
 
 @pytest.mark.database
@@ -104,7 +112,43 @@ async def test_a_service_killed_while_it_takes_a_paper_tells_it_once_after_the_r
 
     assert taken.status_code == 202, taken.text
     assert listed.json()["documents"] == [taken.json()]
-    assert [file.read_bytes() for file in (tmp_path / "papers").rglob("*") if file.is_file()] == [b"%PDF-1.7"]
+    [file] = [file for file in (tmp_path / "papers").rglob("*") if file.is_file()]
+    assert file.name == taken.json()["document_id"]
+    assert b"%PDF-1.7" not in file.read_bytes()
+
+
+@pytest.mark.database
+@pytest.mark.broker
+async def test_a_paper_is_opened_by_who_runs_the_service_until_its_reporter_is_erased(
+    topics: object, kafka: str, database_url: str, key_file: Path, tmp_path: Path
+) -> None:
+    named = service_environment("intake", database_url, kafka, key_file, INTAKE_PAPERS=str(tmp_path / "papers"))
+    pdf = {"Content-Type": "application/pdf", "Idempotency-Key": "paper-1"}
+    async with running("intake", named) as one, httpx2.AsyncClient(base_url=one.address, timeout=30) as client:
+        claim = (await client.post("/v1/claims", content=a_report_body(), headers=HEADERS)).json()["claim_id"]
+        path = f"/v1/claims/{claim}/documents?kind=photo"
+        paper = (await client.post(path, content=b"%PDF-1.7", headers=pdf)).json()["document_id"]
+
+        opened = await said(named, "open-paper", claim, paper)
+        unknown = await said(named, "open-paper", claim, claim)
+        wrong = [await said(named, *words) for words in (("open-paper", claim, "x y"), ("open",))]
+        async with open_key_ring(database_url, key_file) as ring:
+            await ring.destroy(reporter_of(ClaimId(claim)), datetime.now(UTC))
+        erased = await said(named, "open-paper", claim, paper)
+        refused = await client.post(path, content=b"%PDF-1.8", headers=pdf | {"Idempotency-Key": "paper-2"})
+
+    assert opened == (0, b"%PDF-1.7", "")
+    assert unknown == (69, b"", UNKNOWN)
+    assert erased == (69, b"", ERASED)
+    assert [(code, out) for code, out, _ in wrong] == [(2, b"")] * 2
+    assert (refused.status_code, refused.json()["code"]) == (410, "person-erased")
+
+
+async def said(named: Mapping[str, str], *words: str) -> tuple[int | None, bytes, str]:
+    """A command of the service: its exit code and what it wrote."""
+    process = await started("services.intake", named, *words)
+    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, out, errors.decode()
 
 
 async def test_a_missing_setting_is_one_line_and_exit_code_2() -> None:

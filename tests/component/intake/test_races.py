@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import IO
 
 import pytest
 
@@ -139,6 +140,11 @@ class BreaksForOne:
 
     async def open_many(self, sealed: Sequence[SealedParty]) -> Sequence[Party | object]:
         return await self._sealer.open_many(sealed)
+
+    async def seal_file(
+        self, subject_id: SubjectId, place: bytes, source: IO[bytes], target: IO[bytes]
+    ) -> object | None:
+        return await self._sealer.seal_file(subject_id, place, source, target)
 
 
 async def test_a_report_that_cannot_be_stored_fails_no_neighbour(world: World) -> None:

@@ -70,7 +70,9 @@ async def test_what_was_put_is_there_under_its_name(place: ObjectPaperStore) -> 
 
     await place.put(NAME, content)
 
-    assert await place.get(NAME) == content.getvalue()
+    fetched = io.BytesIO()
+    await place.fetch(NAME, fetched)
+    assert await place.get(NAME) == fetched.getvalue() == content.getvalue()
 
 
 async def test_putting_again_is_safe(place: ObjectPaperStore) -> None:
@@ -83,6 +85,8 @@ async def test_putting_again_is_safe(place: ObjectPaperStore) -> None:
 async def test_what_was_never_put_is_not_there(place: ObjectPaperStore) -> None:
     with pytest.raises(FileNotFoundError):
         await place.get(NAME)
+    with pytest.raises(FileNotFoundError):
+        await place.fetch(NAME, io.BytesIO())
 
 
 async def test_a_folder_of_papers_is_nobody_elses(tmp_path: Path) -> None:

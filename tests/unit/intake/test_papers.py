@@ -61,4 +61,10 @@ def test_a_papers_id_follows_from_claim_and_content() -> None:
 
     assert document_id(first, "a" * 64) == document_id(first, "a" * 64)
     assert len({document_id(first, "a" * 64), document_id(second, "a" * 64), document_id(first, "b" * 64)}) == 3
-    assert object_name(first, "a" * 64) == f"claims/{first}/{'a' * 64}"
+
+
+def test_a_papers_place_is_its_claims_and_shows_no_hash_of_its_content() -> None:
+    claim = claim_id("default", "key-1")
+    paper = document_id(claim, "a" * 64)
+
+    assert object_name(claim, paper) == f"claims/{claim}/{paper}"

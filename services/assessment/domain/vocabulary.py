@@ -6,10 +6,12 @@ of terms that use it are refused, and a snapshot that carries it goes to a perso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
 from types import MappingProxyType
+from typing import Any
 
 from schemas.conditions import FACT, Condition, Conditions
 from schemas.terms import Coverage, DeductibleKind, DeductiblePer, Operation
@@ -95,11 +97,38 @@ class Flaw:
     rule: str
 
 
+_SHARED_PARTS = """operations facts sublimits exclusions depreciation coinsurance waiting frequency schedule
+    extensions tables aggregates other_insurance purpose""".split()
+_shared_parts = attrgetter(*_SHARED_PARTS)
+_judged: dict[tuple[Any, ...], tuple[Any, tuple[Flaw, ...]]] = {}
+JUDGED_MAX = 500
+
+
 def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     """Everything that keeps these terms from being run without guessing; nothing if they are whole.
 
     `whole` False is for a form, whose amounts and rates the policy adds.
     """
+    yield from _flaws_of_shared(coverage, whole)
+    yield from _flaws_of_deductibles(coverage)
+
+
+def _flaws_of_shared(coverage: Coverage, whole: bool) -> tuple[Flaw, ...]:
+    """The flaws of all but the deductibles, judged once for what thousands of policies share as the same objects.
+
+    The parts are held beside the answer: while they live, no others can have their ids, and nothing changes in them.
+    """
+    parts = _shared_parts(coverage)
+    key = (*map(id, parts), coverage.limit is None, whole)
+    known = _judged.get(key)
+    if known is None:
+        if len(_judged) >= JUDGED_MAX:
+            _judged.clear()
+        known = _judged[key] = (parts, tuple(_flaws_of_parts(coverage, whole)))
+    return known[1]
+
+
+def _flaws_of_parts(coverage: Coverage, whole: bool) -> Iterator[Flaw]:
     if not coverage.operations:
         yield Flaw("operations", "must not be empty")
     for row, operation in enumerate(coverage.operations, start=1):
@@ -108,22 +137,37 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     if not capped and coverage.purpose is None:
         names = ", ".join(name for name, spec in OPERATIONS.items() if spec.caps)
         yield Flaw("operations", f"must include one of {names}")
-    for row, one in enumerate(coverage.deductibles, start=1):
-        if one.per is DeductiblePer.year and one.kind is not DeductibleKind.annual:
-            yield Flaw(f"deductibles row {row}", "a deductible per year is of the kind annual")
-        if one.min is not None and one.max is not None and one.min.as_fraction() > one.max.as_fraction():
-            yield Flaw(f"deductibles row {row}", "min is no more than max")
     values = [Fraction(one.at_least) for one in coverage.schedule or ()]
     for row, value in enumerate(values, start=1):
         if value in values[: row - 1]:
             yield Flaw(f"schedule row {row}", "no two steps begin at the same value")
-    for place, conditions in _conditions_of(coverage):
+    yield from _flaws_of_conditions(_conditions_of(coverage))
+    yield from _undeclared(_facts_of(coverage), coverage)
+
+
+def _flaws_of_deductibles(coverage: Coverage) -> Iterator[Flaw]:
+    for row, one in enumerate(coverage.deductibles, start=1):
+        place = f"deductibles row {row}"
+        if one.per is DeductiblePer.year and one.kind is not DeductibleKind.annual:
+            yield Flaw(place, "a deductible per year is of the kind annual")
+        if one.min is not None and one.max is not None and one.min.as_fraction() > one.max.as_fraction():
+            yield Flaw(place, "min is no more than max")
+        yield from _flaws_of_conditions([(place, one.when)])
+        named = (fact for source in (one.of, one.rate_of, one.at_least) for fact in _named(source, place))
+        yield from _undeclared(named, coverage)
+        yield from _undeclared(_tested(one.when, place), coverage)
+
+
+def _flaws_of_conditions(lists: Iterable[tuple[str, Sequence[Condition] | None]]) -> Iterator[Flaw]:
+    for place, conditions in lists:
         for test in conditions or ():
             if not all(is_bound(bound) for bound in _bounds(test) if not bound.startswith(FACT)):
                 yield Flaw(place, f"{test.fact} is compared with a figure, a date, an instant or fact:name")
-    declared = set(coverage.facts or ()) | KNOWN_FACTS
-    for place, name in _facts_of(coverage):
-        if name not in declared:
+
+
+def _undeclared(asked: Iterable[tuple[str, str]], coverage: Coverage) -> Iterator[Flaw]:
+    for place, name in asked:
+        if name not in KNOWN_FACTS and name not in (coverage.facts or ()):
             yield Flaw(place, f"the fact {name} is not declared in facts")
 
 
@@ -147,16 +191,13 @@ def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool)
 
 
 def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
-    """Every fact the terms ask for, with the place that asks."""
+    """Every fact that what is not a deductible asks for, with the place that asks."""
     for row, operation in enumerate(coverage.operations, start=1):
         place = f"operations row {row}"
         for source in (operation.of, operation.less, operation.times, operation.at_least, operation.at_most):
             yield from _named(source, place)
         if operation.op == "holdback" and operation.name is not None:
             yield place, operation.name
-    for row, deductible in enumerate(coverage.deductibles, start=1):
-        for source in (deductible.of, deductible.rate_of, deductible.at_least):
-            yield from _named(source, f"deductibles row {row}")
     for place, conditions in _conditions_of(coverage):
         yield from _tested(conditions, place)
     if coverage.depreciation is not None:
@@ -175,10 +216,9 @@ def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:
 
 
 def _conditions_of(coverage: Coverage) -> Iterator[tuple[str, Sequence[Condition] | None]]:
-    """Every list of conditions, with its place."""
+    """Every list of conditions but those of deductibles, with its place."""
     lists: dict[str, list[Conditions | None]] = {
         "operations": [one.when for one in coverage.operations],
-        "deductibles": [one.when for one in coverage.deductibles],
         "sublimits": [one.when for one in coverage.sublimits or ()],
         "exclusions": [one.when for one in coverage.exclusions or ()],
     }

@@ -38,6 +38,17 @@ def test_a_shipped_coverage_filled_by_a_policy_can_be_run(form: str, code: str) 
 
 
 @every_coverage
+def test_terms_that_lack_a_part_are_judged_for_themselves_though_they_share_the_others(form: str, code: str) -> None:
+    whole = a_filled_coverage(form, code)
+
+    for part in whole.model_fields_set - {"code", "clause_version", "form"}:
+        assert list(flaws(whole)) == []
+        lacking = whole.model_copy(update={part: type(whole).model_fields[part].default})
+        by_itself = type(whole).model_validate_json(lacking.model_dump_json())
+        assert list(flaws(lacking)) == list(flaws(by_itself)), part
+
+
+@every_coverage
 @LAW
 @given(amount=asked, said=figures)
 def test_a_payment_is_never_negative_and_never_above_the_limit(

@@ -79,7 +79,8 @@ class Follower:
             case "ClaimApproved" | "ClaimPartlyApproved":
                 story.payable = _payable(json.loads(record.value or b"{}"))
                 story.stands("approved")
-            case "PaymentInstructed":
+            case "PaymentInstructed" if story.state != "referred":
+                # What a person still looks at stays with them while the undisputed part is paid.
                 story.stands("paying")
             case "PaymentConfirmed":
                 story.paid += 1

@@ -55,3 +55,12 @@ def test_a_claim_referred_and_then_approved_is_with_nobody() -> None:
     story = a_story(referred, a_record("assessment.v1", "ClaimApproved"))
 
     assert (story.state, story.reasons) == ("approved", ("no_amount_stated",))
+
+
+def test_a_claim_whose_undisputed_part_is_paid_stays_with_the_person_who_looks_at_the_rest() -> None:
+    referred = a_record("assessment.v1", "ClaimReferred", reasons=["nothing_payable"])
+    part = a_record("payment.v1", "PaymentInstructed", kind="partial"), a_record("payment.v1", "PaymentConfirmed")
+
+    story = a_story(referred, *part)
+
+    assert (story.state, story.paid) == ("referred", 1)

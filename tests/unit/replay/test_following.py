@@ -15,7 +15,7 @@ from tests.builders.stages import SteppedClock
 CLAIM = "662f68d0-56ba-5ecf-9821-acb8cc7f005d"
 
 
-def a_record(topic: str, kind: str, **data: object) -> Record:
+def a_record(topic: str, kind: str, /, **data: object) -> Record:
     """One event as the log holds it."""
     headers = (("ce_type", f"claimflow.{kind}.v1".encode()),)
     return Record(topic, 0, 0, 1_700_000_000_000, CLAIM.encode(), json.dumps(data).encode(), headers)

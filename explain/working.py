@@ -23,6 +23,7 @@ _FRAME = {
     "less": frozenset({"what", "clause", "amount", "after", "reason"}),
     "more": frozenset({"what", "clause", "amount", "after", "reason"}),
     "note": frozenset({"what", "clause", "reason"}),
+    "nothing": frozenset({"what", "clause", "reason"}),
     "clause": frozenset({"clause"}),
     "reason": frozenset({"reason"}),
     "rounding": frozenset[str](),
@@ -37,10 +38,10 @@ _FRAME = {
     "unknown": frozenset[str](),
     "other": frozenset({"name"}),
 }
-_MONEY = ("amount", "carried", "required")
+_MONEY = ("amount", "carried", "required", "base", "borne", "least", "most")
 _PERCENT = ("rate", "ratio")
 _PLAIN = ("observed", "at_least", "policies", "lines")
-_VALUES = frozenset({*_MONEY, *_PERCENT, *_PLAIN, "name"})
+_VALUES = frozenset({*_MONEY, *_PERCENT, *_PLAIN, "name", "working"})
 NEWS = ("holdback", "subrogation")
 """Operations that change no amount and are told all the same, once a coverage."""
 
@@ -131,6 +132,9 @@ class Working:
             after = Money.of_fraction(exact, currency)
             if after != at:
                 yield self._moved(self.operation(step.op, step.params, currency), at, after, step)
+            elif stated is None and step.op == "value" and not after:
+                what = self.operation(step.op, step.params, currency)
+                yield self._say["nothing"].fill({"what": what, **self._grounds(step)})
             elif step.reason is not None or self._is_news(step, (line.coverage_code, step.op), news):
                 what = self.operation(step.op, step.params, currency)
                 yield self._say["note"].fill({"what": what, **self._grounds(step)})
@@ -175,9 +179,25 @@ class Working:
             elif figure is not None:
                 values[name] = self.figures.percent(figure)
         values |= {name: params[name] for name in _PLAIN if name in params}
+        if "of" in params:
+            values["working"] = self._sum(params)
         if "name" in params:
             values["name"] = self._names.get(params["name"], params["name"].replace("_", " "))
         return values
+
+    def _sum(self, params: Mapping[str, str]) -> str:
+        """How a value was worked out, in figures: (11 − 6) × 25."""
+        of, less, times = (_exact(params.get(name, "")) for name in ("of", "less", "times"))
+        said = "" if of is None else self.figures.exact(of)
+        if less is not None:
+            said = f"{said} − {self.figures.exact(less)}"
+        if times is not None:
+            said = (
+                f"({said}) × {self.figures.exact(times)}"
+                if less is not None
+                else f"{said} × {self.figures.exact(times)}"
+            )
+        return said
 
     def _with(self, name: str, amount: Money) -> str:
         return self._say[name].fill({"amount": self.figures.money(amount)})

@@ -79,7 +79,16 @@ class Position:
         return tuple(changed.get(place, amount) for place, amount in enumerate(self.amounts))
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a step says of one line where lines differ: its figures, and its clause if it has one."""
+
+    params: Mapping[str, str]
+    clause_id: str | None = None
+
+
 NO_STOPS: Mapping[int, Stop] = MappingProxyType({})
+NO_OWN: Mapping[int, Own] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Applied:
     """What one operation made of the position. `revalues`: what later percentages of the loss are taken from.
 
     `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing; `stops` are
-    the lines it refuses, each with its own.
+    the lines it refuses, each with its own. `own` stands in place of `params` and `clause_id` for the lines it names.
     """
 
     amounts: tuple[Fraction, ...]
@@ -100,6 +109,7 @@ class Applied:
     stops: Mapping[int, Stop] = field(default_factory=lambda: NO_STOPS)
     uses: tuple[Use, ...] = ()
     ineffective: frozenset[str | None] | None = None
+    own: Mapping[int, Own] = field(default_factory=lambda: NO_OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,11 @@ def added(amounts: Sequence[Fraction], places: Sequence[int]) -> Fraction:
     if len(places) == 1:
         return amounts[places[0]]
     return sum((amounts[place] for place in places), ZERO)
+
+
+def shared_by(places: Sequence[int]) -> dict[str, str]:
+    """How many lines a figure is for together, if it is not for one alone."""
+    return {"lines": str(len(places))} if len(places) > 1 else {}
 
 
 def by_item(terms: Terms, places: Sequence[int]) -> list[list[int]]:

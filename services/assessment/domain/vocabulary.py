@@ -6,8 +6,9 @@ of terms that use it are refused, and a snapshot that carries it goes to a perso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -124,13 +125,13 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     declared = set(coverage.facts or ()) | KNOWN_FACTS
     for place, name in _facts_of(coverage):
         if name not in declared:
-            yield Flaw(place, f"the fact {name} is not declared in facts")
+            yield Flaw(place, f"the fact {name} is not declared in facts{_meant(name, declared)}")
 
 
 def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool) -> Iterator[Flaw]:
     spec = OPERATIONS.get(operation.op)
     if spec is None:
-        yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}")
+        yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}{_meant(operation.op, OPERATIONS)}")
         return
     given = {name for name in operation.model_fields_set - COMMON if getattr(operation, name) is not None}
     for name in sorted(given - spec.takes):
@@ -144,6 +145,11 @@ def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool)
         yield Flaw(place, "name is one of the coverage's extensions")
     if operation.table is not None and operation.table not in (coverage.tables or {}):
         yield Flaw(place, "table is one of the coverage's tables")
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]}" if near else ""
 
 
 def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:

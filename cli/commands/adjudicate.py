@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,8 +54,8 @@ def _print(answer: Simulated, language: str) -> None:
         (
             f"{line.line_id} {line.coverage_code}",
             step.op,
-            step.amount_in,
-            step.amount_out,
+            _shown(step.amount_in),
+            _shown(step.amount_out),
             step.clause_id or "",
             step.reason or "",
         )
@@ -62,7 +64,8 @@ def _print(answer: Simulated, language: str) -> None:
     ]
     print_table(("line", "operation", "before", "after", "clause", "reason"), rows)
     for line in answer.lines:
-        typer.echo(f"line {line.line_id} {line.coverage_code}: {line.payable}")
+        computed = line.steps or line.payable
+        typer.echo(f"line {line.line_id} {line.coverage_code}: {line.payable if computed else 'not computed'}")
     typer.echo(f"total: {answer.computed}")
     typer.echo(f"proposed: {answer.proposed}")
     for title, said in (("question for a person", answer.questions), ("not computed", answer.problems)):
@@ -72,6 +75,14 @@ def _print(answer: Simulated, language: str) -> None:
         for refusal in coverage.refusals or ():
             typer.echo(f"not covered: line {refusal.line_id}, {refusal.reason}: {refusal.fact}")
     typer.echo(f"\n{answer.explanation[language]}")
+
+
+def _shown(exact: str) -> str:
+    """An amount as people write it: what no decimals can say ends in dots. The JSON has it exactly."""
+    if "/" not in exact:
+        return exact
+    number = Fraction(exact)
+    return f"{(Decimal(number.numerator) / number.denominator).quantize(Decimal('0.000001'), ROUND_DOWN)}..."
 
 
 def _print_json(content: dict[str, Any]) -> None:

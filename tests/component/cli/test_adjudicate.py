@@ -18,6 +18,7 @@ EXAMPLES = ROOT / "examples" / "adjudication"
 PAYABLE = {
     "flood.json": ("100000.00", "USD"),
     "commercial-property.yaml": ("775000.00", "USD"),
+    "homeowner-hurricane.yaml": ("64350.00", "USD"),
     "motor-own-damage.zh-CN.yaml": ("8000.00", "CNY"),
     "pet.yaml": ("2200.00", "USD"),
     "cargo.yaml": ("63500.00", "USD"),

@@ -109,8 +109,8 @@ class Working:
         return self._say["other"].fill({"name": op})
 
     def coverage(self, code: str) -> str:
-        """A coverage by its name; its code where this language has none."""
-        return str(self._coverages.get(code, code))
+        """A coverage by its name; its code, as words, where this language has none."""
+        return str(self._coverages.get(code, code.replace("_", " ")))
 
     def reason(self, code: str) -> str:
         """A reason code in words: its own, those of its family, or that the terms give it."""

@@ -102,11 +102,11 @@ BORNE = {"amount": "4000", "borne": "2650", "lines": "3"}
             id="what rounding the coverage moves between its lines is a step of its own",
         ),
         pytest.param(
-            a_line("5.00", a_step("odd_rule", "10", "5", reason="ODD"), coverage="dock", asked="10.00"),
-            "dock: damage of $10.00.\n"
+            a_line("5.00", a_step("odd_rule", "10", "5", reason="ODD"), coverage="dry_dock", asked="10.00"),
+            "dry dock: damage of $10.00.\n"
             "- odd_rule: less $5.00, leaves $5.00. The terms of your policy give this reason: ODD.\n"
             "So we pay $5.00.",
-            id="codes without a name are told as they are",
+            id="codes without a name are told as they are, as words",
         ),
         pytest.param(
             a_line(

@@ -93,7 +93,7 @@ class Working:
             said.extend(self._line(line, coverage, computed.currency, valuation, news))
         if len(lines) > lines_told:
             said.append(self._say["omitted"].fill({"count": str(len(lines) - lines_told)}))
-        if len(lines) > 1:
+        if len(lines) > 1 and any(line.steps or line.payable for line in lines):
             said.append(self._with("total", computed))
         if payable != computed:
             amounts = {"computed": computed, "amount": payable}

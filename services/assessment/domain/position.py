@@ -138,7 +138,7 @@ class Terms:
         if not name:
             return Fraction(source)
         if kind == "fact":
-            return (self.facts if place is None else self.lines[place].facts).figure(name)
+            return self.facts_of(place).figure(name)
         if kind == "term":
             return self.term(name)
         if name in position.results:
@@ -150,9 +150,22 @@ class Terms:
     def needed(self, source: str, position: Position, place: int | None = None) -> Fraction:
         """The same, but FactError if nobody stated it."""
         found = self.figure(source, position, place)
+        if found is None and place is None and self._of_a_line(source):
+            raise FactError(
+                source.partition(":")[2], "is needed once for all lines: state it of the claim", missing=True
+            )
         if found is None:
             raise FactError(source.partition(":")[2], "is needed by the terms and was not stated", missing=True)
         return found
+
+    def facts_of(self, place: int | None) -> FactBook:
+        """What is known of a line; of all lines together, those of the only one where there is one."""
+        only = 0 if place is None and len(self.lines) == 1 else place
+        return self.facts if only is None else self.lines[only].facts
+
+    def _of_a_line(self, source: str) -> bool:
+        kind, _, name = source.partition(":")
+        return kind == "fact" and any(line.facts.own(name) for line in self.lines)
 
     def term(self, name: str) -> Fraction:
         """A figure of the coverage by name: its limit, insured value, or one of its own amounts and rates."""

@@ -179,7 +179,7 @@ CASES: list[tuple[str, Change, str, str]] = [
         "term",
         lambda one: its_own_coverage(one, operations=[{"op": "limit", "of": "term:x"}]),
         "policy/coverages/0",
-        "needs the term x; those it has: limit",
+        "needs the term x, as an amount or a rate; those it has: limit",
     ),
     (
         "nearly an op",

@@ -7,28 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.decision import Step
-from schemas.intake import ReportedLine
-from schemas.terms import Coverage
-from services.assessment.domain.adjudicate import Adjudication, adjudicate
-from tests.builders.assessment import a_loss
-from tests.builders.events import a_policy_snapshot, usd
-
-
-def money(text: str) -> dict[str, str]:
-    return {"amount": text, "currency": "USD"}
-
-
-def what_comes_of(lines: list[dict[str, Any]], *operations: dict[str, Any], **terms: Any) -> Adjudication:
-    coverage = Coverage.model_validate(
-        {"code": "contents", "clause_version": "1", "operations": operations} | terms, strict=False
-    )
-    given = [
-        ReportedLine.model_validate({"line_id": str(number), "coverage_code": "contents"} | line, strict=False)
-        for number, line in enumerate(lines, start=1)
-    ]
-    found = adjudicate(a_loss(given), a_policy_snapshot(coverages=(coverage,)))
-    assert found.problems == ()
-    return found
+from services.assessment.domain.adjudicate import Adjudication
+from tests.builders.assessment import in_usd, what_terms_give
+from tests.builders.events import usd
 
 
 def steps_of(found: Adjudication, op: str) -> list[Step]:
@@ -40,8 +21,8 @@ def params_of(found: Adjudication, op: str) -> list[dict[str, str]]:
 
 
 SUBLIMITS = [
-    {"category": "jewelry", "limit": money("1500.00"), "clause_id": "E.1"},
-    {"category": "cash", "limit": money("200.00"), "clause_id": "E.2"},
+    {"category": "jewelry", "limit": in_usd("1500.00"), "clause_id": "E.1"},
+    {"category": "cash", "limit": in_usd("200.00"), "clause_id": "E.2"},
 ]
 SUBLIMIT = {"op": "sublimit", "clause_id": "E"}
 UNLIMITED = {"op": "unlimited"}
@@ -49,22 +30,22 @@ UNLIMITED = {"op": "unlimited"}
 
 def test_each_line_is_told_the_sublimit_of_its_own_kind_and_the_clause_that_sets_it() -> None:
     lines: list[dict[str, Any]] = [
-        {"asked": money("12000.00")},
-        {"asked": money("4000.00"), "category": "jewelry"},
-        {"asked": money("350.00"), "category": "cash"},
+        {"asked": in_usd("12000.00")},
+        {"asked": in_usd("4000.00"), "category": "jewelry"},
+        {"asked": in_usd("350.00"), "category": "cash"},
     ]
 
-    found = what_comes_of(lines, SUBLIMIT, UNLIMITED, sublimits=SUBLIMITS)
+    found = what_terms_give(lines, SUBLIMIT, UNLIMITED, sublimits=SUBLIMITS)
 
     assert params_of(found, "sublimit") == [{}, {"amount": "1500"}, {"amount": "200"}]
     assert [step.clause_id for step in steps_of(found, "sublimit")] == ["E", "E.1", "E.2"]
 
 
 def test_of_several_sublimits_over_a_line_the_one_that_cuts_it_is_told() -> None:
-    wide = {"limit": money("5000.00"), "clause_id": "E.9"}
+    wide = {"limit": in_usd("5000.00"), "clause_id": "E.9"}
 
-    found = what_comes_of(
-        [{"asked": money("4000.00"), "category": "jewelry"}], SUBLIMIT, UNLIMITED, sublimits=[SUBLIMITS[0], wide]
+    found = what_terms_give(
+        [{"asked": in_usd("4000.00"), "category": "jewelry"}], SUBLIMIT, UNLIMITED, sublimits=[SUBLIMITS[0], wide]
     )
 
     assert [(step.params, step.clause_id) for step in steps_of(found, "sublimit")] == [({"amount": "1500"}, "E.1")]
@@ -72,34 +53,34 @@ def test_of_several_sublimits_over_a_line_the_one_that_cuts_it_is_told() -> None
 
 def test_lines_that_share_a_limit_or_a_sublimit_are_told_how_many_share_it() -> None:
     lines: list[dict[str, Any]] = [
-        {"asked": money("1000.00"), "category": "cash"},
-        {"asked": money("3000.00"), "category": "cash"},
+        {"asked": in_usd("1000.00"), "category": "cash"},
+        {"asked": in_usd("3000.00"), "category": "cash"},
     ]
 
-    found = what_comes_of(lines, SUBLIMIT, {"op": "limit"}, sublimits=SUBLIMITS, limit=money("100.00"))
+    found = what_terms_give(lines, SUBLIMIT, {"op": "limit"}, sublimits=SUBLIMITS, limit=in_usd("100.00"))
 
     assert params_of(found, "sublimit") == [{"amount": "200", "lines": "2"}] * 2
     assert params_of(found, "limit") == [{"amount": "100", "lines": "2"}] * 2
 
 
 def test_an_item_with_a_limit_of_its_own_is_told_that_limit() -> None:
-    items = [{"item_id": "a", "limit": money("100.00")}, {"item_id": "b", "limit": money("900.00")}]
+    items = [{"item_id": "a", "limit": in_usd("100.00")}, {"item_id": "b", "limit": in_usd("900.00")}]
     lines: list[dict[str, Any]] = [
-        {"asked": money("500.00"), "item_id": "a"},
-        {"asked": money("500.00"), "item_id": "b"},
+        {"asked": in_usd("500.00"), "item_id": "a"},
+        {"asked": in_usd("500.00"), "item_id": "b"},
     ]
 
-    found = what_comes_of(lines, {"op": "limit"}, limit_basis="item", items=items)
+    found = what_terms_give(lines, {"op": "limit"}, limit_basis="item", items=items)
 
     assert params_of(found, "limit") == [{"amount": "100"}, {"amount": "900"}]
 
 
 def test_what_other_terms_have_borne_of_a_deductible_is_told_with_it() -> None:
-    lines: list[dict[str, Any]] = [{"asked": money("12000.00")}, {"asked": money("4000.00"), "category": "jewelry"}]
+    lines: list[dict[str, Any]] = [{"asked": in_usd("12000.00")}, {"asked": in_usd("4000.00"), "category": "jewelry"}]
     deductible = {"op": "deductible", "less": "result:above_sublimits"}
 
-    found = what_comes_of(
-        lines, SUBLIMIT, deductible, UNLIMITED, sublimits=SUBLIMITS, deductibles=[{"amount": money("4000.00")}]
+    found = what_terms_give(
+        lines, SUBLIMIT, deductible, UNLIMITED, sublimits=SUBLIMITS, deductibles=[{"amount": in_usd("4000.00")}]
     )
 
     assert params_of(found, "deductible") == [{"amount": "4000", "borne": "2500", "lines": "2"}] * 2
@@ -109,9 +90,9 @@ def test_what_other_terms_have_borne_of_a_deductible_is_told_with_it() -> None:
     "bounds, told",
     [
         ({}, {"amount": "8000", "rate": "0.02", "base": "400000"}),
-        ({"min": money("500.00")}, {"amount": "8000", "rate": "0.02", "base": "400000"}),
-        ({"min": money("9000.00")}, {"amount": "9000"}),
-        ({"max": money("5000.00")}, {"amount": "5000"}),
+        ({"min": in_usd("500.00")}, {"amount": "8000", "rate": "0.02", "base": "400000"}),
+        ({"min": in_usd("9000.00")}, {"amount": "9000"}),
+        ({"max": in_usd("5000.00")}, {"amount": "5000"}),
     ],
 )
 def test_a_deductible_in_per_cent_is_told_with_what_it_is_taken_of_unless_a_bound_sets_it(
@@ -119,12 +100,12 @@ def test_a_deductible_in_per_cent_is_told_with_what_it_is_taken_of_unless_a_boun
 ) -> None:
     deductible = {"kind": "pct_of_limit", "rate": "0.02"} | bounds
 
-    found = what_comes_of(
-        [{"asked": money("60000.00")}],
+    found = what_terms_give(
+        [{"asked": in_usd("60000.00")}],
         {"op": "deductible"},
         {"op": "limit"},
         deductibles=[deductible],
-        limit=money("400000.00"),
+        limit=in_usd("400000.00"),
     )
 
     assert params_of(found, "deductible") == [told]
@@ -133,8 +114,8 @@ def test_a_deductible_in_per_cent_is_told_with_what_it_is_taken_of_unless_a_boun
 def test_each_item_is_told_the_deductible_it_bears_itself() -> None:
     deductible = {"kind": "pct_of_loss", "rate": "0.1", "per": "item", "clause_id": "D.1"}
 
-    found = what_comes_of(
-        [{"asked": money("600.00")}, {"asked": money("90.00")}],
+    found = what_terms_give(
+        [{"asked": in_usd("600.00")}, {"asked": in_usd("90.00")}],
         {"op": "deductible"},
         UNLIMITED,
         deductibles=[deductible],
@@ -150,11 +131,11 @@ def test_each_item_is_told_the_deductible_it_bears_itself() -> None:
 def test_each_line_is_told_what_it_received_itself_and_what_its_own_age_takes() -> None:
     facts = {"salvage": {"kind": "money"}, "wear": {"kind": "rate"}}
     lines: list[dict[str, Any]] = [
-        {"asked": money("1000.00"), "facts": {"salvage": "100.00", "wear": "0.5"}},
-        {"asked": money("1000.00"), "facts": {"salvage": "300.00", "wear": "0.1"}},
+        {"asked": in_usd("1000.00"), "facts": {"salvage": "100.00", "wear": "0.5"}},
+        {"asked": in_usd("1000.00"), "facts": {"salvage": "300.00", "wear": "0.1"}},
     ]
 
-    found = what_comes_of(
+    found = what_terms_give(
         lines,
         {"op": "subtract", "of": "fact:salvage"},
         {"op": "depreciate"},
@@ -168,12 +149,12 @@ def test_each_line_is_told_what_it_received_itself_and_what_its_own_age_takes() 
 
 
 def test_each_item_is_told_its_own_proportion() -> None:
-    items = [{"item_id": "a", "limit": money("300.00")}, {"item_id": "b", "limit": money("800.00")}]
+    items = [{"item_id": "a", "limit": in_usd("300.00")}, {"item_id": "b", "limit": in_usd("800.00")}]
     lines: list[dict[str, Any]] = [
-        {"asked": money("100.00"), "item_id": one, "insured_value": money("1000.00")} for one in ("a", "b")
+        {"asked": in_usd("100.00"), "item_id": one, "insured_value": in_usd("1000.00")} for one in ("a", "b")
     ]
 
-    found = what_comes_of(
+    found = what_terms_give(
         lines,
         {"op": "proportion"},
         {"op": "limit"},
@@ -206,19 +187,19 @@ def test_a_value_is_told_as_it_was_worked_out_with_the_bound_that_set_it(hours: 
         "at_most": "600",
     }
 
-    found = what_comes_of(
+    found = what_terms_give(
         [{"facts": {"hours": hours}}],
         value,
         UNLIMITED,
         facts={"hours": {"kind": "number"}},
-        amounts={"per_hour": money("25.00")},
+        amounts={"per_hour": in_usd("25.00")},
     )
 
     assert params_of(found, "value") == [told]
 
 
 def test_a_value_that_is_one_figure_needs_no_working() -> None:
-    found = what_comes_of(
+    found = what_terms_give(
         [{"facts": {"repair": "1200.00"}}],
         {"op": "value", "of": "fact:repair"},
         UNLIMITED,

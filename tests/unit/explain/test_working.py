@@ -200,6 +200,11 @@ def test_several_lines_end_in_their_sum_and_in_chinese() -> None:
     )
 
 
+def test_where_nothing_was_computed_no_sum_of_nothing_is_told() -> None:
+    assert "Together" not in told(a_line("0.00"), a_line("0.00"))
+    assert told(a_line("0.00"), a_line("1200.00", DEDUCTIBLE)).endswith("\nTogether: $1,200.00.")
+
+
 def test_lines_of_one_coverage_are_told_apart() -> None:
     assert "Building (line 1): damage" in told(a_line("1200.00", DEDUCTIBLE), a_line("2200.00"))
 

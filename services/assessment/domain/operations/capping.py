@@ -184,7 +184,7 @@ def step_schedule(position: Position, operation: Operation, terms: Terms, places
         raise FactError("schedule", "is not among the terms of the coverage", missing=True)
     observed = terms.needed(operation.of or "fact:observed", position)
     reached = [one for one in steps if Fraction(one.at_least) <= observed]
-    if not reached or not hold(operation.when, terms.facts):
+    if not reached or not hold(operation.when, terms.facts_of(places[0] if len(places) == 1 else None)):
         changed = dict.fromkeys(places, ZERO)
         return Applied(position.with_amounts(changed), reason=TRIGGER_NOT_MET, revalues=True)
     best = max(reached, key=lambda one: Fraction(one.at_least))

@@ -135,7 +135,8 @@ def _stated(source: str, position: Position, terms: Terms, place: int, many: int
 
 
 def _one_line(terms: Terms, source: str, place: int, many: int) -> None:
-    """A fact of the whole claim cannot stand for each of several lines."""
+    """A fact of the whole claim cannot stand for each of several lines; what the terms assume does."""
     kind, _, name = source.partition(":")
-    if kind == "fact" and many > 1 and not terms.lines[place].facts.own(name):
+    facts = terms.lines[place].facts
+    if kind == "fact" and many > 1 and facts.stated(name) and not facts.own(name):
         raise FactError(name, "is stated once for several lines: state it on each line")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -208,3 +209,20 @@ def test_a_value_that_is_one_figure_needs_no_working() -> None:
 
     assert steps_of(found, "value")[0].params is None
     assert found.lines[0].payable == usd("1200.00")
+
+
+def test_what_a_yearly_maximum_gives_back_lowers_no_line() -> None:
+    found = what_terms_give(
+        [{"asked": in_usd("12000.00")}, {"asked": in_usd("900.00")}],
+        {"op": "deductible", "share": "in_order"},
+        {"op": "member_coinsurance"},
+        {"op": "oop_max"},
+        UNLIMITED,
+        deductibles=[{"amount": in_usd("900.00")}],
+        member_coinsurance="0.2",
+        oop_max=in_usd("3000.00"),
+    )
+
+    steps = steps_of(found, "oop_max")
+    assert found.computed.to_text() == "9900.00"
+    assert all(Fraction(one.amount_out) > Fraction(one.amount_in) for one in steps)

@@ -11,7 +11,6 @@ from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
 from services.assessment.domain.periods import SHARED_BASES, limit_ledger, period_of
 from services.assessment.domain.position import (
-    ONE,
     ZERO,
     Applied,
     Own,
@@ -257,10 +256,12 @@ def _cap(position: Position, operation: Operation, places: Sequence[int], cap: F
 
 
 def _raised(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
-    """A new, higher total over the lines, in the proportion of what they were valued at."""
-    if total == position.total(places):
+    """A new, higher total over the lines: what each is given back is in the proportion of what it bore."""
+    more = total - position.total(places)
+    borne = position.base_total(places) - position.total(places)
+    if not more or not borne:
         return {}
-    base = position.base_total(places)
-    if not base:
-        return {}
-    return {place: total * position.base[place] / base * ONE for place in places}
+    return {
+        place: position.amounts[place] + more * (position.base[place] - position.amounts[place]) / borne
+        for place in places
+    }

@@ -85,10 +85,9 @@ class Working:
             return self._say["unknown"].fill({})
         said: list[str] = []
         news: set[tuple[str, str]] = set()
-        codes = [line.coverage_code for line in lines]
-        for line in lines[:lines_told]:
-            coverage = self.coverage(line.coverage_code)
-            if codes.count(line.coverage_code) > 1:
+        names = [self.coverage(line.coverage_code) for line in lines]
+        for line, coverage in zip(lines[:lines_told], names, strict=False):
+            if names.count(coverage) > 1:
                 coverage = self._say["numbered"].fill({"coverage": coverage, "line_id": line.line_id})
             said.extend(self._line(line, coverage, computed.currency, valuation, news))
         if len(lines) > lines_told:

@@ -207,6 +207,7 @@ def test_where_nothing_was_computed_no_sum_of_nothing_is_told() -> None:
 
 def test_lines_of_one_coverage_are_told_apart() -> None:
     assert "Building (line 1): damage" in told(a_line("1200.00", DEDUCTIBLE), a_line("2200.00"))
+    assert "Building (line 1): damage" in told(a_line("1.00"), a_line("1.00", coverage="building_blanket"))
 
 
 def test_another_amount_set_by_a_person_is_said_to_be_one() -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from services.assessment.adapters.simulation import Simulated
 
 _FILE = typer.Argument(
-    help="JSON or YAML with policy and claim; `claimflow schemas show adjudication` prints its schema."
+    help="JSON or YAML with policy and claim; `claimflow schemas show adjudication` prints its schema, "
+    "examples/adjudication has some to begin from, docs/how-to/adjudicate-a-claim.md says how to write one."
 )
 _LANGUAGE = typer.Option("--language", help="Language of the explanation: en or zh-CN.")
 _EXPLAIN = typer.Option("--explain", help="Print only the explanation.")

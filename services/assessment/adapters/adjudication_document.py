@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.conditions import RATE_PATTERN, SOURCE_PATTERN, Facts
+from schemas.conditions import DECIMAL_PATTERN, NAME_PATTERN, RATE_PATTERN, SOURCE_PATTERN, Facts
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.intake import LINES_MAX, OtherPolicy, ReportedLine
-from schemas.model import Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
+from schemas.model import CODE_PATTERN, Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.policy import DisclosureEvidence, PolicySnapshot, PolicyStatus
 from schemas.terms import Coverage, Period
@@ -101,6 +101,9 @@ _SAID = {
 }
 _PATTERNS = {
     RATE_PATTERN: "must be a part of the whole from 0 to 1, 20 % being 0.2",
+    CODE_PATTERN: "must be one word of letters, digits and _ . : / - that begins with a letter or digit, at most 64",
+    NAME_PATTERN: "must be a name of small letters, digits and _ that begins with a letter, at most 50",
+    DECIMAL_PATTERN: "must be a figure in plain decimals",
     SOURCE_PATTERN: "must be fact:name, term:name, result:name or a figure in plain decimals",
 }
 
@@ -335,6 +338,8 @@ def _said(error: ErrorDetails) -> str:
         return unknown_field(str(error["loc"][-1]), AdjudicationDocument)
     if error["type"] in _SAID:
         return _SAID[error["type"]]
+    if error["type"] == "enum":
+        return f"must be one of {error['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ')}"
     if error["type"] == "string_pattern_mismatch":
         return _PATTERNS.get(error.get("ctx", {}).get("pattern", ""), error["msg"])
     return error["msg"].removeprefix("Value error, ")

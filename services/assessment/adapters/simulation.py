@@ -75,8 +75,9 @@ def simulate_file(file: Path, terms: PolicyTerms) -> Simulated:
             return simulate(read_case(yaml_content(file), terms))
         return simulate(read_case(parse_json(file_bytes(file)), terms))
     except DocumentError as wrong:
-        first = wrong.faults[0]
-        raise RuleFileError(file, place_of(first.path), first.rule) from None
+        first, more = wrong.faults[0], len(wrong.faults) - 1
+        rest = f" ({more} more after this)" if more else ""
+        raise RuleFileError(file, place_of(first.path), first.rule + rest) from None
 
 
 def parse_json(raw: bytes) -> Any:

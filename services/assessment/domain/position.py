@@ -145,7 +145,8 @@ class Terms:
             return position.results[name]
         if name.endswith(PAYABLE):
             return self.earlier.get(name, ZERO)
-        raise FactError(name, "is no result of an earlier operation")
+        noted = ", ".join(sorted(position.results)) or "none"
+        raise FactError(name, f"is no result of an earlier operation; those noted: {noted}")
 
     def needed(self, source: str, position: Position, place: int | None = None) -> Fraction:
         """The same, but FactError if nobody stated it."""

@@ -115,6 +115,11 @@ def test_only_the_explanation_may_be_printed(capsys: pytest.CaptureFixture[str])
         ("bad.json", "{} \n{}", "bad.json: holds more than one document: line 2"),
         ("bad.yaml", "policy: [", "bad.yaml: line 1: "),
         ("bad.yaml", "policy: {}\n---\nclaim: {}", "bad.yaml: line 2: holds more than one document"),
+        (
+            "bad.yaml",
+            "policy: {}\nclaim: {loss_zone: x}",
+            "bad.yaml: policy, currency: is required, an ISO 4217 code in use (1 more after this)",
+        ),
         ("bad.yaml", "", "bad.yaml: must be an object with policy and claim"),
         ("bad.yaml", "claim: {}", "bad.yaml: policy: is required, and an object"),
         (

@@ -56,3 +56,22 @@ def test_what_the_terms_assume_holds_for_each_of_several_lines_and_what_the_clai
 
     assert (assumed.computed.to_text(), assumed.problems) == ("980.00", ())
     assert stated.problems == ("coverage contents: wear is stated once for several lines: state it on each line",)
+
+
+def test_a_result_nobody_noted_is_told_with_those_there_are() -> None:
+    operations = (
+        {"op": "sublimit"},
+        {"op": "deductible", "less": "result:above_sublimit"},
+        {"op": "unlimited"},
+    )
+
+    found = what_terms_give(
+        [{"asked": in_usd("900.00")}],
+        *operations,
+        sublimits=[{"limit": in_usd("500.00")}],
+        deductibles=[{"amount": in_usd("100.00")}],
+    )
+
+    assert found.problems == (
+        "coverage contents: above_sublimit is no result of an earlier operation; those noted: above_sublimits",
+    )

@@ -1,4 +1,4 @@
-"""docs/terms.md: its table of operations, made from the vocabulary itself; the rest of the page is written by hand."""
+"""docs/terms.md: its tables of operations and of forms, made from these themselves; the rest is written by hand."""
 
 from __future__ import annotations
 
@@ -7,19 +7,37 @@ from collections.abc import Collection
 from pathlib import Path
 
 from schemas.terms import Operation
+from services.assessment.adapters.policy_terms import FormVersion, load_terms
 from services.assessment.domain.vocabulary import OPERATIONS
 
 TERMS_PAGE = Path(__file__).parent.parent / "docs" / "terms.md"
 BEGINS = "<!-- The table is written by `claimflow schemas write` from the vocabulary. -->\n"
+FORMS_BEGIN = "<!-- The table is written by `claimflow schemas write` from the files of the forms. -->\n"
 ENDS = "<!-- end of the table -->\n"
 
 
 def terms_page() -> str:
-    """The page with the table as it must be."""
-    page = TERMS_PAGE.read_text("utf-8") if TERMS_PAGE.is_file() else BEGINS + ENDS
-    before, _, rest = page.partition(BEGINS)
-    _, _, after = rest.partition(ENDS)
-    return f"{before}{BEGINS}\n{vocabulary_table()}\n\n{ENDS}{after}"
+    """The page with its tables as they must be."""
+    page = TERMS_PAGE.read_text("utf-8") if TERMS_PAGE.is_file() else FORMS_BEGIN + ENDS + BEGINS + ENDS
+    for begins, table in ((FORMS_BEGIN, forms_table()), (BEGINS, vocabulary_table())):
+        before, _, rest = page.partition(begins)
+        _, _, after = rest.partition(ENDS)
+        page = f"{before}{begins}\n{table}\n\n{ENDS}{after}"
+    return page
+
+
+def forms_table() -> str:
+    """One row a form: its versions, and the coverages of the newest with the facts they ask for."""
+    rows = ["| Form | Versions | Coverages of the newest | Facts they ask for |", "| --- | --- | --- | --- |"]
+    for name, versions in load_terms().forms.items():
+        newest = versions[-1]
+        held = ", ".join(one.version for one in versions)
+        rows.append(f"| `{name}` | {held} | {_terms(newest.coverages, in_order=True)} | {_terms(_facts(newest))} |")
+    return "\n".join(rows)
+
+
+def _facts(version: FormVersion) -> set[str]:
+    return {name for coverage in version.coverages.values() for name in coverage.facts or ()}
 
 
 def vocabulary_table() -> str:
@@ -36,5 +54,5 @@ def _fields(takes: Collection[str], needs: Collection[str]) -> str:
     return ", ".join(f"**{name}**" if name in needs else name for name in named)
 
 
-def _terms(names: Collection[str]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(names))
+def _terms(names: Collection[str], in_order: bool = False) -> str:
+    return ", ".join(f"`{name}`" for name in (names if in_order else sorted(names)))

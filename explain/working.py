@@ -23,6 +23,7 @@ _FRAME = {
     "less": frozenset({"what", "clause", "amount", "after", "reason"}),
     "more": frozenset({"what", "clause", "amount", "after", "reason"}),
     "note": frozenset({"what", "clause", "reason"}),
+    "nothing": frozenset({"what", "clause", "reason"}),
     "clause": frozenset({"clause"}),
     "reason": frozenset({"reason"}),
     "rounding": frozenset[str](),
@@ -37,10 +38,10 @@ _FRAME = {
     "unknown": frozenset[str](),
     "other": frozenset({"name"}),
 }
-_MONEY = ("amount", "carried", "required")
+_MONEY = ("amount", "carried", "required", "base", "borne", "least", "most")
 _PERCENT = ("rate", "ratio")
 _PLAIN = ("observed", "at_least", "policies", "lines")
-_VALUES = frozenset({*_MONEY, *_PERCENT, *_PLAIN, "name"})
+_VALUES = frozenset({*_MONEY, *_PERCENT, *_PLAIN, "name", "working"})
 NEWS = ("holdback", "subrogation")
 """Operations that change no amount and are told all the same, once a coverage."""
 
@@ -84,15 +85,14 @@ class Working:
             return self._say["unknown"].fill({})
         said: list[str] = []
         news: set[tuple[str, str]] = set()
-        codes = [line.coverage_code for line in lines]
-        for line in lines[:lines_told]:
-            coverage = self.coverage(line.coverage_code)
-            if codes.count(line.coverage_code) > 1:
+        names = [self.coverage(line.coverage_code) for line in lines]
+        for line, coverage in zip(lines[:lines_told], names, strict=False):
+            if names.count(coverage) > 1:
                 coverage = self._say["numbered"].fill({"coverage": coverage, "line_id": line.line_id})
             said.extend(self._line(line, coverage, computed.currency, valuation, news))
         if len(lines) > lines_told:
             said.append(self._say["omitted"].fill({"count": str(len(lines) - lines_told)}))
-        if len(lines) > 1:
+        if len(lines) > 1 and any(line.steps or line.payable for line in lines):
             said.append(self._with("total", computed))
         if payable != computed:
             amounts = {"computed": computed, "amount": payable}
@@ -108,8 +108,8 @@ class Working:
         return self._say["other"].fill({"name": op})
 
     def coverage(self, code: str) -> str:
-        """A coverage by its name; its code where this language has none."""
-        return str(self._coverages.get(code, code))
+        """A coverage by its name; its code, as words, where this language has none."""
+        return str(self._coverages.get(code, code.replace("_", " ")))
 
     def reason(self, code: str) -> str:
         """A reason code in words: its own, those of its family, or that the terms give it."""
@@ -131,6 +131,9 @@ class Working:
             after = Money.of_fraction(exact, currency)
             if after != at:
                 yield self._moved(self.operation(step.op, step.params, currency), at, after, step)
+            elif stated is None and step.op == "value" and not after:
+                what = self.operation(step.op, step.params, currency)
+                yield self._say["nothing"].fill({"what": what, **self._grounds(step)})
             elif step.reason is not None or self._is_news(step, (line.coverage_code, step.op), news):
                 what = self.operation(step.op, step.params, currency)
                 yield self._say["note"].fill({"what": what, **self._grounds(step)})
@@ -175,9 +178,25 @@ class Working:
             elif figure is not None:
                 values[name] = self.figures.percent(figure)
         values |= {name: params[name] for name in _PLAIN if name in params}
+        if "of" in params:
+            values["working"] = self._sum(params)
         if "name" in params:
             values["name"] = self._names.get(params["name"], params["name"].replace("_", " "))
         return values
+
+    def _sum(self, params: Mapping[str, str]) -> str:
+        """How a value was worked out, in figures: (11 − 6) × 25."""
+        of, less, times = (_exact(params.get(name, "")) for name in ("of", "less", "times"))
+        said = "" if of is None else self.figures.exact(of)
+        if less is not None:
+            said = f"{said} − {self.figures.exact(less)}"
+        if times is not None:
+            said = (
+                f"({said}) × {self.figures.exact(times)}"
+                if less is not None
+                else f"{said} × {self.figures.exact(times)}"
+            )
+        return said
 
     def _with(self, name: str, amount: Money) -> str:
         return self._say[name].fill({"amount": self.figures.money(amount)})

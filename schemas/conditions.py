@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from schemas.model import Model, Privacy, ShortText
 
-Decimal = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$", max_length=26)]
+DECIMAL_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$"
+Decimal = Annotated[str, Field(pattern=DECIMAL_PATTERN, max_length=26)]
 """Plain decimal text."""
 
 
@@ -27,7 +28,8 @@ FACT = "fact:"
 """Begins a source or a bound that is a fact, by its name."""
 
 
-FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$", max_length=50)]
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
+FactName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=50)]
 
 
 def _flag(value: object) -> object:

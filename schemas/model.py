@@ -82,7 +82,8 @@ def _as_utc(instant: datetime) -> datetime:
 Instant = Annotated[datetime, _InstantSchema()]
 """An instant, kept and written in UTC, so that equal instants give equal bytes; a loss keeps its zone beside it."""
 
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", max_length=64)]
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$"
+Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=64)]
 """A name out of somebody's list (line, peril, clause, coverage): never a person's words."""
 
 ClauseId = Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from services.assessment.adapters.simulation import Simulated
 
 _FILE = typer.Argument(
-    help="JSON or YAML with policy and claim; `claimflow schemas show adjudication` prints its schema."
+    help="JSON or YAML with policy and claim; `claimflow schemas show adjudication` prints its schema, "
+    "examples/adjudication has some to begin from, docs/how-to/adjudicate-a-claim.md says how to write one."
 )
 _LANGUAGE = typer.Option("--language", help="Language of the explanation: en or zh-CN.")
 _EXPLAIN = typer.Option("--explain", help="Print only the explanation.")
@@ -52,8 +55,8 @@ def _print(answer: Simulated, language: str) -> None:
         (
             f"{line.line_id} {line.coverage_code}",
             step.op,
-            step.amount_in,
-            step.amount_out,
+            _shown(step.amount_in),
+            _shown(step.amount_out),
             step.clause_id or "",
             step.reason or "",
         )
@@ -62,7 +65,8 @@ def _print(answer: Simulated, language: str) -> None:
     ]
     print_table(("line", "operation", "before", "after", "clause", "reason"), rows)
     for line in answer.lines:
-        typer.echo(f"line {line.line_id} {line.coverage_code}: {line.payable}")
+        computed = line.steps or line.payable
+        typer.echo(f"line {line.line_id} {line.coverage_code}: {line.payable if computed else 'not computed'}")
     typer.echo(f"total: {answer.computed}")
     typer.echo(f"proposed: {answer.proposed}")
     for title, said in (("question for a person", answer.questions), ("not computed", answer.problems)):
@@ -72,6 +76,14 @@ def _print(answer: Simulated, language: str) -> None:
         for refusal in coverage.refusals or ():
             typer.echo(f"not covered: line {refusal.line_id}, {refusal.reason}: {refusal.fact}")
     typer.echo(f"\n{answer.explanation[language]}")
+
+
+def _shown(exact: str) -> str:
+    """An amount as people write it: what no decimals can say ends in dots. The JSON has it exactly."""
+    if "/" not in exact:
+        return exact
+    number = Fraction(exact)
+    return f"{(Decimal(number.numerator) / number.denominator).quantize(Decimal('0.000001'), ROUND_DOWN)}..."
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from services.assessment.domain.rehearsal import OF_OTHERS, Recorded
 
 LINE_BYTES_MAX = 512 * 1024
 EVENTS_MAX = 5_000_000
+NO_EVENT = "is no event as `claimflow rules export` writes it"
 PARTIES = ("reporter", "payee")
 _NEEDED: tuple[type[Event], ...] = (*assessment.EVENTS, *OF_OTHERS)
 TYPES = frozenset(model.TYPE for model in _NEEDED)
@@ -204,7 +205,8 @@ def _raw(path: Path, number: int, line: bytes) -> Raw:
     try:
         read = _LINE.validate_json(line)
     except ValidationError as error:
-        raise _refused(path, number, _field(error)) from None
+        broken = error.errors(include_input=False, include_url=False)[0]["type"] == "json_invalid"
+        raise _refused(path, number, NO_EVENT if broken else _field(error)) from None
     value = json.dumps({name: one for name, one in read.data.items() if name not in PARTIES}).encode()
     return Raw(read.type, read.claim_id, read.id, read.cause_id, read.time, value)
 

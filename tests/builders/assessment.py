@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -36,6 +36,7 @@ from services.assessment.adapters.policy_terms import load_terms
 from services.assessment.adapters.rule_book_files import load_rule_book
 from services.assessment.adapters.surroundings_memory import MemorySurroundings
 from services.assessment.app import assessment_stage
+from services.assessment.domain.adjudicate import Adjudication, adjudicate
 from services.assessment.domain.claim import ClaimState, Report, fold
 from services.assessment.domain.rule_book import RuleBook
 from services.assessment.ports import PolicyBook
@@ -43,6 +44,7 @@ from tests.builders.events import (
     REPORTED_AT,
     a_claim_id,
     a_payment_confirmed,
+    a_policy_snapshot,
     a_review_recorded,
     an_id,
     on_the_wire,
@@ -296,3 +298,22 @@ async def an_assessment_house(**options: Any) -> AsyncIterator[AssessmentHouse]:
     await house.restart()
     yield house
     await house.engine.stop()
+
+
+def in_usd(text: str) -> dict[str, str]:
+    """An amount as files and events write it."""
+    return {"amount": text, "currency": "USD"}
+
+
+def what_terms_give(
+    lines: Sequence[Mapping[str, Any]], *operations: Mapping[str, Any], claim_facts: Any = None, **terms: Any
+) -> Adjudication:
+    """What a coverage of these operations and terms gives for the lines, all written as in a file."""
+    coverage = Coverage.model_validate(
+        {"code": "contents", "clause_version": "1", "operations": operations, **terms}, strict=False
+    )
+    asked = [
+        ReportedLine.model_validate({"line_id": str(number), "coverage_code": "contents", **line}, strict=False)
+        for number, line in enumerate(lines, start=1)
+    ]
+    return adjudicate(a_loss(asked, facts=claim_facts), a_policy_snapshot(coverages=(coverage,)))

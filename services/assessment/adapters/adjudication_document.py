@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.conditions import RATE_PATTERN, SOURCE_PATTERN, Facts
+from schemas.conditions import DECIMAL_PATTERN, NAME_PATTERN, RATE_PATTERN, SOURCE_PATTERN, Facts
 from schemas.currencies import CURRENCY_DECIMALS
 from schemas.intake import LINES_MAX, OtherPolicy, ReportedLine
-from schemas.model import Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
+from schemas.model import CODE_PATTERN, Code, Instant, Jurisdiction, PolicyNumber, ShortText, Zone
 from schemas.money import Currency, NonNegativeMoney
 from schemas.policy import DisclosureEvidence, PolicySnapshot, PolicyStatus
-from schemas.terms import Coverage, Deductible, Operation, Period
+from schemas.terms import Coverage, Period
 from services.assessment.adapters.adjudication_names import (
     facts_not_asked_for,
     listed,
@@ -30,6 +29,7 @@ from services.assessment.adapters.adjudication_names import (
     unknown_ledgers,
     unknown_terms,
 )
+from services.assessment.adapters.field_names import did_you_mean, unknown_field
 from services.assessment.adapters.plain_values import ShapeError, as_texts, in_full
 from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.adapters.yaml_files import FileModel
@@ -92,13 +92,20 @@ class AdjudicationDocument(FileModel):
     used: Annotated[tuple[UsedPart, ...], Field(max_length=200)] = ()
 
 
-_SAID = {"tuple_type": "is a list", "dict_type": "is an object", "model_type": "is an object"}
-_PATTERNS = {
-    RATE_PATTERN: "is a part of the whole from 0 to 1, 20 % being 0.2",
-    SOURCE_PATTERN: "is fact:name, term:name, result:name or a figure in plain decimals",
+_SAID = {
+    "tuple_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "instant_text": "must be a day there is (2026-06-15), a time in claim.loss_zone (2026-06-15T10:20) or an instant "
+    "with its offset",
 }
-_WRITTEN = (AdjudicationDocument, PolicyPart, ClaimPart, UsedPart, Coverage, Deductible, Operation, ReportedLine)
-_FIELDS = sorted({name for model in _WRITTEN for name in model.model_fields})
+_PATTERNS = {
+    RATE_PATTERN: "must be a part of the whole from 0 to 1, 20 % being 0.2",
+    CODE_PATTERN: "must be one word of letters, digits and _ . : / - that begins with a letter or digit, at most 64",
+    NAME_PATTERN: "must be a name of small letters, digits and _ that begins with a letter, at most 50",
+    DECIMAL_PATTERN: "must be a figure in plain decimals",
+    SOURCE_PATTERN: "must be fact:name, term:name, result:name or a figure in plain decimals",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ def read_case(content: Any, terms: PolicyTerms) -> Case:
 def _demanded(content: Any) -> dict[str, Any]:
     """The document, if it has what everything else in it is read by; DocumentError otherwise."""
     if not isinstance(content, dict):
-        raise DocumentError([Fault((), "is an object with policy and claim")])
+        raise DocumentError([Fault((), "must be an object with policy and claim")])
     missing = [part for part in ("policy", "claim") if not _is(content.get(part))]
     faults = [Fault((part,), "is required, and an object") for part in missing]
     if faults:
@@ -146,8 +153,10 @@ def _demanded(content: Any) -> dict[str, Any]:
     currency = content["policy"].get("currency")
     if not isinstance(currency, str) or currency not in CURRENCY_DECIMALS:
         faults.append(Fault(("policy", "currency"), "is required, an ISO 4217 code in use"))
-    if _zone(content["claim"].get("loss_zone", "UTC")) is None:
-        faults.append(Fault(("claim", "loss_zone"), "is no time zone of the IANA list"))
+    zone = content["claim"].get("loss_zone", "UTC")
+    if _zone(zone) is None:
+        near = did_you_mean(zone, frozenset(available_timezones())) if isinstance(zone, str) else ""
+        faults.append(Fault(("claim", "loss_zone"), f"is no time zone of the IANA list{near}"))
     if faults:
         raise DocumentError(faults)
     return content
@@ -322,17 +331,15 @@ def _faults(wrong: ValidationError, content: Any) -> list[Fault]:
 
 def _said(error: ErrorDetails) -> str:
     if error["type"] == "dict_type" and "typed-dict" in str(error["loc"]):
-        return "is an amount of nothing or more in plain decimals, or one with its currency"
+        return "must be an amount of nothing or more in plain decimals, or one with its currency"
     if error["type"] == "missing":
         return "is required"
     if error["type"] == "extra_forbidden":
-        name = str(error["loc"][-1])
-        if name in _FIELDS:
-            return "is no field here"
-        near = get_close_matches(name, _FIELDS, n=1)
-        return "is no field there is" + (f"; did you mean {near[0]}" if near else "")
+        return unknown_field(str(error["loc"][-1]), AdjudicationDocument)
     if error["type"] in _SAID:
         return _SAID[error["type"]]
+    if error["type"] == "enum":
+        return f"must be one of {error['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ')}"
     if error["type"] == "string_pattern_mismatch":
         return _PATTERNS.get(error.get("ctx", {}).get("pattern", ""), error["msg"])
     return error["msg"].removeprefix("Value error, ")

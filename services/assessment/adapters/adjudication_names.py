@@ -66,7 +66,7 @@ def unknown_terms(coverage: Coverage) -> Iterator[str]:
     for name in wanted:
         per_item = name == "limit" and coverage.limit_basis is LimitBasis.item
         if name not in known and not per_item:
-            yield f"needs the term {name}; those it has: {listed(sorted(known))}"
+            yield f"needs the term {name}, as an amount or a rate; those it has: {listed(sorted(known))}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from schemas.model import Language, Model
 from schemas.money import Money
 from services.assessment.adapters.adjudication_document import Case, read_case
 from services.assessment.adapters.policy_terms import PolicyTerms
-from services.assessment.adapters.yaml_files import FILE_BYTES_MAX, RuleFileError, place_of, yaml_content
+from services.assessment.adapters.yaml_files import RuleFileError, file_bytes, place_of, yaml_content
 from services.assessment.domain.adjudicate import adjudicate, in_order
 from services.assessment.domain.documents import DocumentError, Fault
 from services.assessment.domain.propose import ledger_uses, not_computable
@@ -73,19 +73,11 @@ def simulate_file(file: Path, terms: PolicyTerms) -> Simulated:
     try:
         if file.suffix != ".json":
             return simulate(read_case(yaml_content(file), terms))
-        return simulate(read_case(parse_json(_bytes(file)), terms))
+        return simulate(read_case(parse_json(file_bytes(file)), terms))
     except DocumentError as wrong:
-        first = wrong.faults[0]
-        raise RuleFileError(file, place_of(first.path), first.rule) from None
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
-        return file.read_bytes()
-    except OSError:
-        raise RuleFileError(file, "", "cannot be read") from None
+        first, more = wrong.faults[0], len(wrong.faults) - 1
+        rest = f" ({more} more after this)" if more else ""
+        raise RuleFileError(file, place_of(first.path), first.rule + rest) from None
 
 
 def parse_json(raw: bytes) -> Any:
@@ -98,9 +90,14 @@ def parse_json(raw: bytes) -> Any:
             parse_constant=_refused_constant,
             object_pairs_hook=_without_repeats,
         )
-    except (ValueError, RecursionError) as wrong:
-        rule = str(wrong) if isinstance(wrong, _Repeated) else "is not well-formed JSON in UTF-8"
-        raise DocumentError([Fault((), rule)]) from None
+    except _Repeated as wrong:
+        raise DocumentError([Fault((), str(wrong))]) from None
+    except json.JSONDecodeError as wrong:
+        two = wrong.msg == "Extra data"
+        rule = "holds more than one document" if two else "is not well-formed JSON in UTF-8"
+        raise DocumentError([Fault((), f"{rule}: line {wrong.lineno}")]) from None
+    except (ValueError, RecursionError):
+        raise DocumentError([Fault((), "is not well-formed JSON in UTF-8")]) from None
 
 
 class _Repeated(ValueError):

@@ -20,7 +20,7 @@ from schemas.model import Code, Instant, ShortText
 from schemas.money import Currency
 from services.assessment.adapters.rule_files import in_order
 from services.assessment.adapters.sorting_files import load_duplicates
-from services.assessment.adapters.yaml_files import FILE_BYTES_MAX, FileModel, RuleFileError, read_yaml
+from services.assessment.adapters.yaml_files import FileModel, RuleFileError, file_text, read_yaml
 from services.assessment.domain.decision_cells import (
     ANY,
     NUMBERS,
@@ -207,13 +207,9 @@ def _input(read: _InputFile) -> Input:
 def _cells(file: Path, heading: list[str]) -> list[list[str]]:
     """The rows below the heading, each with as many cells; empty lines are left out."""
     try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
         # A spreadsheet may put a mark before the first letter.
-        text = file.read_bytes().decode("utf-8-sig")
+        text = file_text(file, "utf-8-sig")
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if any(line)]
-    except (OSError, UnicodeDecodeError):
-        raise RuleFileError(file, "", "cannot be read as UTF-8 text") from None
     except csv.Error:
         raise RuleFileError(file, "", "is not comma-separated text") from None
     if not lines or [name.strip() for name in lines[0]] != heading:

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hosting.exits import CannotStartError, Exit
 from schemas.model import Instant
+from services.assessment.adapters.field_names import unknown_field
 
 FILE_BYTES_MAX = 1024 * 1024
+_TWO = "expected a single document in the stream"
 Timestamp = Annotated[Instant, "effective-dated"]
 
 
@@ -56,23 +58,48 @@ def read_yaml(file: Path, model: type[Wanted]) -> Wanted:
         return model.model_validate(content, strict=False, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        said = first["msg"].removeprefix("Value error, ")
+        unknown = first["type"] == "extra_forbidden"
+        said = unknown_field(str(first["loc"][-1]), model) if unknown else first["msg"].removeprefix("Value error, ")
         raise RuleFileError(file, place_of(first["loc"]), said) from None
 
 
 def yaml_content(file: Path) -> Any:
     """What stands in the file, not checked: texts, whole numbers, lists, mappings; RuleFileError if it is no YAML."""
     try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
-        return yaml.load(file.read_text(encoding="utf-8"), _PlainLoader)
-    except (OSError, UnicodeDecodeError):
-        raise RuleFileError(file, "", "cannot be read as UTF-8 text") from None
+        return yaml.load(file_text(file), _PlainLoader)
+    except yaml.composer.ComposerError as error:
+        rule = "holds more than one document" if error.context == _TWO else error.problem or "is not YAML"
+        raise RuleFileError(file, _line_of(error), rule) from None
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise RuleFileError(file, line, error.problem or "is not YAML") from None
+        raise RuleFileError(file, _line_of(error), error.problem or "is not YAML") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise RuleFileError(file, "", "is not YAML") from None
+
+
+def file_text(file: Path, encoding: str = "utf-8") -> str:
+    """The file's text; RuleFileError if there is none, or too much."""
+    try:
+        return file_bytes(file).decode(encoding)
+    except UnicodeDecodeError:
+        raise RuleFileError(file, "", "cannot be read as UTF-8 text") from None
+
+
+def file_bytes(file: Path) -> bytes:
+    """What the file holds; RuleFileError if it is not there, no file, or too large."""
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise RuleFileError(file, "", f"is larger than {FILE_BYTES_MAX} bytes")
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise RuleFileError(file, "", "is not there") from None
+    except IsADirectoryError:
+        raise RuleFileError(file, "", "is a folder, not a file") from None
+    except OSError:
+        raise RuleFileError(file, "", "cannot be read") from None
+
+
+def _line_of(error: yaml.MarkedYAMLError) -> str:
+    return f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
 
 
 def place_of(parts: tuple[int | str, ...]) -> str:

@@ -140,14 +140,15 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         text = running.texts[place]
         if applied.amounts[place] != before.amounts[place]:
             running.texts[place] = exact_text(applied.amounts[place])
-        stop = applied.stops.get(place)
+        stop, own = applied.stops.get(place), applied.own.get(place)
+        clause = own.clause_id if own is not None else applied.clause_id
         running.steps[place].append(
             Step(
                 op=operation.op,
-                clause_id=(stop.clause_id if stop else applied.clause_id) or operation.clause_id,
+                clause_id=(stop.clause_id if stop else clause) or operation.clause_id,
                 amount_in=text,
                 amount_out=running.texts[place],
-                params=params,
+                params=(dict(own.params) or None) if own is not None else params,
                 reason=stop.reason if stop else applied.reason if place in concerned else None,
             )
         )

@@ -56,6 +56,10 @@ class FactBook:
         """Whether the line itself states the fact."""
         return any(layer.get(name) is not None for layer in self._layers[:-1])
 
+    def stated(self, name: str) -> bool:
+        """Whether the line or its claim states the fact; what the terms assume is stated by nobody."""
+        return any(layer.get(name) is not None for layer in self._layers)
+
     def figure(self, name: str) -> Fraction | None:
         """The fact as an exact number, None if unknown. A list of rates is their sum."""
         value = self.find(name)

@@ -79,7 +79,16 @@ class Position:
         return tuple(changed.get(place, amount) for place, amount in enumerate(self.amounts))
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a step says of one line where lines differ: its figures, and its clause if it has one."""
+
+    params: Mapping[str, str]
+    clause_id: str | None = None
+
+
 NO_STOPS: Mapping[int, Stop] = MappingProxyType({})
+NO_OWN: Mapping[int, Own] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Applied:
     """What one operation made of the position. `revalues`: what later percentages of the loss are taken from.
 
     `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing; `stops` are
-    the lines it refuses, each with its own.
+    the lines it refuses, each with its own. `own` stands in place of `params` and `clause_id` for the lines it names.
     """
 
     amounts: tuple[Fraction, ...]
@@ -100,6 +109,7 @@ class Applied:
     stops: Mapping[int, Stop] = field(default_factory=lambda: NO_STOPS)
     uses: tuple[Use, ...] = ()
     ineffective: frozenset[str | None] | None = None
+    own: Mapping[int, Own] = field(default_factory=lambda: NO_OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +138,35 @@ class Terms:
         if not name:
             return Fraction(source)
         if kind == "fact":
-            return (self.facts if place is None else self.lines[place].facts).figure(name)
+            return self.facts_of(place).figure(name)
         if kind == "term":
             return self.term(name)
         if name in position.results:
             return position.results[name]
         if name.endswith(PAYABLE):
             return self.earlier.get(name, ZERO)
-        raise FactError(name, "is no result of an earlier operation")
+        noted = ", ".join(sorted(position.results)) or "none"
+        raise FactError(name, f"is no result of an earlier operation; those noted: {noted}")
 
     def needed(self, source: str, position: Position, place: int | None = None) -> Fraction:
         """The same, but FactError if nobody stated it."""
         found = self.figure(source, position, place)
+        if found is None and place is None and self._of_a_line(source):
+            raise FactError(
+                source.partition(":")[2], "is needed once for all lines: state it of the claim", missing=True
+            )
         if found is None:
             raise FactError(source.partition(":")[2], "is needed by the terms and was not stated", missing=True)
         return found
+
+    def facts_of(self, place: int | None) -> FactBook:
+        """What is known of a line; of all lines together, those of the only one where there is one."""
+        only = 0 if place is None and len(self.lines) == 1 else place
+        return self.facts if only is None else self.lines[only].facts
+
+    def _of_a_line(self, source: str) -> bool:
+        kind, _, name = source.partition(":")
+        return kind == "fact" and any(line.facts.own(name) for line in self.lines)
 
     def term(self, name: str) -> Fraction:
         """A figure of the coverage by name: its limit, insured value, or one of its own amounts and rates."""
@@ -163,6 +187,11 @@ def added(amounts: Sequence[Fraction], places: Sequence[int]) -> Fraction:
     if len(places) == 1:
         return amounts[places[0]]
     return sum((amounts[place] for place in places), ZERO)
+
+
+def shared_by(places: Sequence[int]) -> dict[str, str]:
+    """How many lines a figure is for together, if it is not for one alone."""
+    return {"lines": str(len(places))} if len(places) > 1 else {}
 
 
 def by_item(terms: Terms, places: Sequence[int]) -> list[list[int]]:

@@ -6,8 +6,9 @@ of terms that use it are refused, and a snapshot that carries it goes to a perso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from operator import attrgetter
 from types import MappingProxyType
@@ -168,13 +169,14 @@ def _flaws_of_conditions(lists: Iterable[tuple[str, Sequence[Condition] | None]]
 def _undeclared(asked: Iterable[tuple[str, str]], coverage: Coverage) -> Iterator[Flaw]:
     for place, name in asked:
         if name not in KNOWN_FACTS and name not in (coverage.facts or ()):
-            yield Flaw(place, f"the fact {name} is not declared in facts")
+            meant = _meant(name, {*KNOWN_FACTS, *(coverage.facts or ())})
+            yield Flaw(place, f"the fact {name} is not declared in facts{meant}")
 
 
 def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool) -> Iterator[Flaw]:
     spec = OPERATIONS.get(operation.op)
     if spec is None:
-        yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}")
+        yield Flaw(place, f"op is one of {', '.join(OPERATIONS)}{_meant(operation.op, OPERATIONS)}")
         return
     given = {name for name in operation.model_fields_set - COMMON if getattr(operation, name) is not None}
     for name in sorted(given - spec.takes):
@@ -188,6 +190,11 @@ def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool)
         yield Flaw(place, "name is one of the coverage's extensions")
     if operation.table is not None and operation.table not in (coverage.tables or {}):
         yield Flaw(place, "table is one of the coverage's tables")
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]}" if near else ""
 
 
 def _facts_of(coverage: Coverage) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ EXAMPLES = ROOT / "examples" / "adjudication"
 PAYABLE = {
     "flood.json": ("100000.00", "USD"),
     "commercial-property.yaml": ("775000.00", "USD"),
+    "homeowner-hurricane.yaml": ("64350.00", "USD"),
     "motor-own-damage.zh-CN.yaml": ("8000.00", "CNY"),
     "pet.yaml": ("2200.00", "USD"),
     "cargo.yaml": ("63500.00", "USD"),
@@ -80,6 +81,27 @@ def test_the_text_shows_every_step_the_total_and_the_reasons(capsys: pytest.Capt
     assert told.endswith("因此应付 ¥8,000.00。\n")
 
 
+def test_amounts_without_end_are_cut_with_dots_and_what_was_not_computed_has_no_amount(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "third.yaml"
+    file.write_text(
+        "policy: {currency: USD, effective_from: 2026-01-01, coverages: [{code: a, facts: {part: {kind: rate}}, "
+        "operations: [{op: value, times: 0.1}, {op: share, of: 'fact:part', when: [{fact: peril, equals: fire}]}, "
+        "{op: contribute}], limit: 200, other_insurance: by_limits}]}\n"
+        "claim: {loss_at: 2026-01-02, lines: [{asked: 1000}], other_policies: [{policy: B, limit: 100}]}",
+        "utf-8",
+    )
+    assert main(["adjudicate", str(file)]) == 0
+    assert "contribute\t100\t66.666666..." in capsys.readouterr().out
+
+    file.write_text(file.read_text("utf-8").replace("loss_at: 2026-01-02", "loss_at: 2026-01-02, peril: fire"), "utf-8")
+    assert main(["adjudicate", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "line 1 a: not computed\n" in told
+    assert "not computed: coverage a: part is needed by the terms and was not stated\n" in told
+
+
 def test_only_the_explanation_may_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["adjudicate", str(EXAMPLES / "flood.json"), "--explain"]) == 0
 
@@ -90,7 +112,15 @@ def test_only_the_explanation_may_be_printed(capsys: pytest.CaptureFixture[str])
     "file, text, said",
     [
         ("bad.json", "{", "bad.json: is not well-formed JSON in UTF-8"),
+        ("bad.json", "{} \n{}", "bad.json: holds more than one document: line 2"),
         ("bad.yaml", "policy: [", "bad.yaml: line 1: "),
+        ("bad.yaml", "policy: {}\n---\nclaim: {}", "bad.yaml: line 2: holds more than one document"),
+        (
+            "bad.yaml",
+            "policy: {}\nclaim: {loss_zone: x}",
+            "bad.yaml: policy, currency: is required, an ISO 4217 code in use (1 more after this)",
+        ),
+        ("bad.yaml", "", "bad.yaml: must be an object with policy and claim"),
         ("bad.yaml", "claim: {}", "bad.yaml: policy: is required, and an object"),
         (
             "bad.yaml",
@@ -122,7 +152,11 @@ def test_a_file_that_is_not_there_and_a_language_nobody_speaks_are_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["adjudicate", str(tmp_path / "none.json")]) == 2
+    assert main(["adjudicate", str(tmp_path)]) == 2
     assert main(["adjudicate", str(EXAMPLES / "flood.json"), "--language", "fr"]) == 2
     assert main(["schemas", "show", "nothing"]) == 2
 
-    assert len(capsys.readouterr().err.splitlines()) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "claimflow: none.json: is not there"
+    assert told[1].endswith(": is a folder, not a file")
+    assert len(told) == 4

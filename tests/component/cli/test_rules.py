@@ -209,7 +209,7 @@ def test_what_is_no_event_is_refused_by_line(content: bytes, tmp_path: Path) -> 
     file = tmp_path / "wrong.ndjson"
     file.write_bytes(content)
 
-    with pytest.raises(CannotStartError, match="line 1: "):
+    with pytest.raises(CannotStartError, match=r"line 1: is (too long|no event as)"):
         list(read_file(file, quiet))
 
 

@@ -148,7 +148,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("no currency", lambda one: one["policy"].pop("currency"), "policy/currency", "ISO 4217"),
     ("no zone", lambda one: one["claim"].update(loss_zone="Mars/Base"), "claim/loss_zone", "IANA"),
     ("no lines", lambda one: one["claim"].update(lines=[]), "claim/lines", "at least 1"),
-    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "RFC 3339"),
+    ("no day", lambda one: one["claim"].update(loss_at="soon"), "claim/loss_at", "a day there is (2026-06-15)"),
     ("fine", lambda one: one["claim"]["lines"][0].update(asked="1.001"), "claim/lines/0/asked", "2 decimals"),
     ("words", lambda one: one["claim"]["lines"][0].update(asked="much"), "claim/lines/0/asked", "plain decimals"),
     ("minus", lambda one: one["claim"]["lines"][0].update(asked="-5"), "claim/lines/0/asked", "plain decimals"),
@@ -179,8 +179,56 @@ CASES: list[tuple[str, Change, str, str]] = [
         "term",
         lambda one: its_own_coverage(one, operations=[{"op": "limit", "of": "term:x"}]),
         "policy/coverages/0",
-        "needs the term x; those it has: limit",
+        "needs the term x, as an amount or a rate; those it has: limit",
     ),
+    (
+        "nearly an op",
+        lambda one: its_own_coverage(one, operations=[{"op": "limits"}]),
+        "policy/coverages/0/operations/0",
+        "did you mean limit",
+    ),
+    (
+        "nearly a test",
+        lambda one: its_own_coverage(
+            one, operations=[{"op": "unlimited", "when": [{"fact": "peril", "equal": "flood"}]}]
+        ),
+        "policy/coverages/0/operations/0/when/0/equal",
+        "did you mean equals",
+    ),
+    (
+        "nearly a fact",
+        lambda one: its_own_coverage(
+            one, operations=[{"op": "unlimited", "when": [{"fact": "perl", "equals": "flood"}]}]
+        ),
+        "policy/coverages/0/operations/0",
+        "did you mean peril",
+    ),
+    (
+        "two words",
+        lambda one: one["claim"]["lines"][0].update(category="gold rings"),
+        "claim/lines/0/category",
+        "must be one word",
+    ),
+    (
+        "no figure",
+        lambda one: its_own_coverage(one, schedule=[{"at_least": "ten", "share": "1"}]),
+        "policy/coverages/0/schedule/0/at_least",
+        "must be a figure",
+    ),
+    (
+        "no name",
+        lambda one: its_own_coverage(one, operations=[{"op": "holdback", "name": "Repaired!"}]),
+        "policy/coverages/0/operations/0/name",
+        "must be a name of small letters",
+    ),
+    (
+        "none of a few",
+        lambda one: its_own_coverage(one, selection="biggest"),
+        "policy/coverages/0/selection",
+        "must be one of sum, largest, first",
+    ),
+    ("no such day", lambda one: one["claim"].update(loss_at="2026-02-30"), "claim/loss_at", "a day there is"),
+    ("nearly a zone", lambda one: one["claim"].update(loss_zone="Asia/Shangai"), "claim/loss_zone", "Asia/Shanghai"),
     ("fact", lambda one: one["claim"].update(facts={"x": "1"}), "claim/facts/x", "occupancy"),
     (
         "coverage",
@@ -209,7 +257,7 @@ CASES: list[tuple[str, Change, str, str]] = [
         "policy/coverages/0/operations/0/rate",
         "is no field here",
     ),
-    ("no list", lambda one: its_own_coverage(one, sublimits="x"), "policy/coverages/0/sublimits", "is a list"),
+    ("no list", lambda one: its_own_coverage(one, sublimits="x"), "policy/coverages/0/sublimits", "must be a list"),
     (
         "bound",
         lambda one: its_own_coverage(

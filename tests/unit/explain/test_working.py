@@ -58,6 +58,7 @@ def told(*lines: DecisionLine, language: str = "en", payable: str | None = None,
 
 
 DEDUCTIBLE = a_step("deductible", "2200", "1200", "1000.00", clause_id="SFIP.VI")
+BORNE = {"amount": "4000", "borne": "2650", "lines": "3"}
 
 
 @pytest.mark.parametrize(
@@ -101,11 +102,11 @@ DEDUCTIBLE = a_step("deductible", "2200", "1200", "1000.00", clause_id="SFIP.VI"
             id="what rounding the coverage moves between its lines is a step of its own",
         ),
         pytest.param(
-            a_line("5.00", a_step("odd_rule", "10", "5", reason="ODD"), coverage="dock", asked="10.00"),
-            "dock: damage of $10.00.\n"
+            a_line("5.00", a_step("odd_rule", "10", "5", reason="ODD"), coverage="dry_dock", asked="10.00"),
+            "dry dock: damage of $10.00.\n"
             "- odd_rule: less $5.00, leaves $5.00. The terms of your policy give this reason: ODD.\n"
             "So we pay $5.00.",
-            id="codes without a name are told as they are",
+            id="codes without a name are told as they are, as words",
         ),
         pytest.param(
             a_line(
@@ -137,6 +138,43 @@ DEDUCTIBLE = a_step("deductible", "2200", "1200", "1000.00", clause_id="SFIP.VI"
             "So we pay $2,200.00.",
             id="reasons and news are told though they change no amount",
         ),
+        pytest.param(
+            a_line(
+                "0.00",
+                a_step("value", "0", "0", params={"of": "1", "less": "6", "times": "25", "least": "0"}, clause_id="2"),
+                a_step("limit", "0", "0", "600"),
+                asked=None,
+            ),
+            "Building: no amount was stated.\n"
+            "- What the loss is worth under your policy, (1 − 6) × 25, but no less than $0.00 [2]: nothing.\n"
+            "So nothing is payable.",
+            id="a value of nothing is told, for it is why nothing is payable",
+        ),
+        pytest.param(
+            a_line(
+                "1080.00",
+                a_step("value", "0", "1200", params={"of": "1200", "most": "1200"}),
+                a_step("value", "1200", "1080", params={"of": "1200", "times": "0.9"}),
+                asked=None,
+            ),
+            "Building: no amount was stated.\n"
+            "- What the loss is worth under your policy, 1,200, but no more than $1,200.00: plus $1,200.00, "
+            "makes $1,200.00.\n"
+            "- What the loss is worth under your policy, 1,200 × 0.9: less $120.00, leaves $1,080.00.\n"
+            "So we pay $1,080.00.",
+            id="a value is told as it was worked out",
+        ),
+        pytest.param(
+            a_line(
+                "1200.00",
+                a_step("deductible", "2200", "1200", "4000", params=BORNE | {"rate": "0.02", "base": "200000"}),
+            ),
+            "Building: damage of $2,200.00.\n"
+            "- Your deductible of $4,000.00, which is 2% of $200,000.00, with $2,650.00 of it counted as paid already "
+            "and the rest shared by 3 items: less $1,000.00, leaves $1,200.00.\n"
+            "So we pay $1,200.00.",
+            id="a deductible is told as it comes about",
+        ),
         pytest.param(a_line("2200.00"), "Building: damage of $2,200.00.\nSo we pay $2,200.00.", id="no steps"),
         pytest.param(
             a_line("0.00", asked=None),
@@ -162,8 +200,14 @@ def test_several_lines_end_in_their_sum_and_in_chinese() -> None:
     )
 
 
+def test_where_nothing_was_computed_no_sum_of_nothing_is_told() -> None:
+    assert "Together" not in told(a_line("0.00"), a_line("0.00"))
+    assert told(a_line("0.00"), a_line("1200.00", DEDUCTIBLE)).endswith("\nTogether: $1,200.00.")
+
+
 def test_lines_of_one_coverage_are_told_apart() -> None:
     assert "Building (line 1): damage" in told(a_line("1200.00", DEDUCTIBLE), a_line("2200.00"))
+    assert "Building (line 1): damage" in told(a_line("1.00"), a_line("1.00", coverage="building_blanket"))
 
 
 def test_another_amount_set_by_a_person_is_said_to_be_one() -> None:

@@ -11,14 +11,15 @@ from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
 from services.assessment.domain.periods import SHARED_BASES, limit_ledger, period_of
 from services.assessment.domain.position import (
-    ONE,
     ZERO,
     Applied,
+    Own,
     Position,
     Terms,
     Use,
     by_item,
     keep_in_order,
+    shared_by,
     spread,
 )
 
@@ -50,28 +51,25 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
 
     Notes what all of them together cut, as `above_sublimits`.
     """
-    reached, uses, params = position, [], {}
-    clauses: set[str | None] = set()
+    reached, uses, own = position, [], dict.fromkeys(places, Own({}))
     for one in terms.coverage.sublimits or ():
         concerned = [place for place in places if _concerns(one, terms, place)]
         if not concerned:
             continue
         cap = one.limit.as_fraction()
-        params = {"amount": exact_text(cap)}
-        clauses.add(one.clause_id)
         if one.per is DeductiblePer.year:
             period = period_of(Period.policy_year, terms.policy, terms.loss_at, terms.loss_zone)
             cap = max(ZERO, cap - terms.used(one.aggregate_id or "", period))
         groups = [[place] for place in concerned] if one.per is DeductiblePer.item else [concerned]
         for group in groups:
             changed = _cap(reached, operation, group, cap)
+            told = Own({"amount": exact_text(cap)} | shared_by(group), one.clause_id)
+            own.update((place, told) for place in group if place in changed or not own[place].params)
             reached = Position(reached.with_amounts(changed), reached.base, reached.results)
         if one.per is DeductiblePer.year:
             uses.append(Use(one.aggregate_id or "", period, reached.total(concerned)))
     cut = position.total(places) - reached.total(places)
-    clause = clauses.pop() if len(clauses) == 1 else None
-    results = {"above_sublimits": cut}
-    return Applied(reached.amounts, params=params, results=results, clause_id=clause, uses=tuple(uses))
+    return Applied(reached.amounts, results={"above_sublimits": cut}, uses=tuple(uses), own=own)
 
 
 def aggregate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -185,7 +183,7 @@ def step_schedule(position: Position, operation: Operation, terms: Terms, places
         raise FactError("schedule", "is not among the terms of the coverage", missing=True)
     observed = terms.needed(operation.of or "fact:observed", position)
     reached = [one for one in steps if Fraction(one.at_least) <= observed]
-    if not reached or not hold(operation.when, terms.facts):
+    if not reached or not hold(operation.when, terms.facts_of(places[0] if len(places) == 1 else None)):
         changed = dict.fromkeys(places, ZERO)
         return Applied(position.with_amounts(changed), reason=TRIGGER_NOT_MET, revalues=True)
     best = max(reached, key=lambda one: Fraction(one.at_least))
@@ -205,15 +203,16 @@ def _concerns(one: Sublimit, terms: Terms, place: int) -> bool:
 
 def _limit_per_item(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     changed: dict[int, Fraction] = {}
-    whole = ZERO
+    told: dict[int, Own] = {}
     for group in by_item(terms, places):
         item = terms.lines[group[0]].item
         own: Money | None = item.limit if item is not None and item.limit is not None else terms.coverage.limit
         if own is None:
             raise FactError("limit", "is neither among the terms of the item nor of the coverage", missing=True)
-        whole += own.as_fraction()
-        changed |= _cap(position, operation, group, own.as_fraction())
-    return Applied(position.with_amounts(changed), params={"amount": exact_text(whole)})
+        cap = own.as_fraction()
+        changed |= _cap(position, operation, group, cap)
+        told |= dict.fromkeys(group, Own({"amount": exact_text(cap)} | shared_by(group)))
+    return Applied(position.with_amounts(changed), own=told)
 
 
 def _shared(
@@ -234,7 +233,7 @@ def _shared(
     cut = kept < min(before, whole)
     return Applied(
         position.with_amounts(_cap(position, operation, places, left)),
-        params={"amount": exact_text(left)},
+        params={"amount": exact_text(left)} | shared_by(places),
         results={"aggregate_remaining_after": left - kept},
         clause_id=clause,
         reason=AGGREGATE_EXHAUSTED if cut else None,
@@ -245,7 +244,7 @@ def _shared(
 
 def _capped(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> Applied:
     changed = _cap(position, operation, places, cap)
-    return Applied(position.with_amounts(changed), params={"amount": exact_text(cap)})
+    return Applied(position.with_amounts(changed), params={"amount": exact_text(cap)} | shared_by(places))
 
 
 def _cap(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> dict[int, Fraction]:
@@ -257,10 +256,12 @@ def _cap(position: Position, operation: Operation, places: Sequence[int], cap: F
 
 
 def _raised(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
-    """A new, higher total over the lines, in the proportion of what they were valued at."""
-    if total == position.total(places):
+    """A new, higher total over the lines: what each is given back is in the proportion of what it bore."""
+    more = total - position.total(places)
+    borne = position.base_total(places) - position.total(places)
+    if not more or not borne:
         return {}
-    base = position.base_total(places)
-    if not base:
-        return {}
-    return {place: total * position.base[place] / base * ONE for place in places}
+    return {
+        place: position.amounts[place] + more * (position.base[place] - position.amounts[place]) / borne
+        for place in places
+    }

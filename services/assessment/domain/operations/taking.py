@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from schemas.money import exact_text
@@ -20,7 +20,20 @@ from schemas.terms import (
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
 from services.assessment.domain.periods import period_of
-from services.assessment.domain.position import ONE, ZERO, Applied, Position, Terms, Use, by_item, spread, take_in_order
+from services.assessment.domain.position import (
+    NO_OWN,
+    ONE,
+    ZERO,
+    Applied,
+    Own,
+    Position,
+    Terms,
+    Use,
+    by_item,
+    shared_by,
+    spread,
+    take_in_order,
+)
 
 BELOW_DEDUCTIBLE = "BELOW_DEDUCTIBLE"
 
@@ -32,17 +45,20 @@ def subtract(position: Position, operation: Operation, terms: Terms, places: Seq
     """
     source = operation.of or ""
     name = source.partition(":")[2]
+    named = {"name": name} if name else {}
+    own: Mapping[int, Own] = NO_OWN
     if source.startswith("fact:") and any(terms.lines[place].facts.own(name) for place in places):
         taken = {place: terms.figure(source, position, place) or ZERO for place in places}
         changed = {place: max(ZERO, position.amounts[place] - taken[place]) for place in places}
         whole = sum(taken.values(), ZERO)
+        own = {place: Own({"amount": exact_text(part)} | named) for place, part in taken.items()}
     else:
         whole = terms.needed(source, position)
         changed = spread(position, places, max(ZERO, position.total(places) - whole))
-    params = {"amount": exact_text(whole)} | ({"name": name} if name else {})
+    params = {"amount": exact_text(whole)} | named
     reason = operation.reason if whole else None
     amounts = position.with_amounts(changed)
-    return Applied(amounts, params=params, reason=reason, reduction=reason is not None, revalues=True)
+    return Applied(amounts, params=params, reason=reason, reduction=reason is not None, revalues=True, own=own)
 
 
 def share(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -86,7 +102,7 @@ def proportion(position: Position, operation: Operation, terms: Terms, places: S
     if least is not None:
         borne = ZERO if operation.less is None else terms.needed(operation.less, position, one)
         total = max(total, min(least - borne, position.total(places)))
-    params = {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
+    params = _proportion_told(carried, required)
     return Applied(position.with_amounts(spread(position, places, total)), params=params, clause_id=clause)
 
 
@@ -96,14 +112,21 @@ def _proportion_of_items(
     if operation.at_least is not None or operation.less is not None:
         raise FactError("proportion", "of each item by itself takes neither at_least nor less")
     changed: dict[int, Fraction] = {}
+    own: dict[int, Own] = {}
     for group in by_item(terms, places):
         item = terms.lines[group[0]].item
         if item is None or item.limit is None:
             raise FactError("limit", "is not among the terms of the item", missing=True)
         required = Fraction(rule.required_rate) * terms.needed(rule.value, position, group[0])
-        total = position.total(group) * _ratio(item.limit.as_fraction(), required)
-        changed |= spread(position, group, total)
-    return Applied(position.with_amounts(changed), clause_id=rule.clause_id or operation.clause_id)
+        carried = item.limit.as_fraction()
+        changed |= spread(position, group, position.total(group) * _ratio(carried, required))
+        own |= dict.fromkeys(group, Own(_proportion_told(carried, required), rule.clause_id))
+    return Applied(position.with_amounts(changed), own=own)
+
+
+def _proportion_told(carried: Fraction, required: Fraction) -> dict[str, str]:
+    ratio = _ratio(carried, required)
+    return {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
 
 
 def _worth_of_all(terms: Terms) -> Fraction | None:
@@ -195,11 +218,29 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
             size = terms.needed(one.of, position, place) if one.of else position.base_total(places)
         case DeductibleKind.rate:
             size = position.total(places)
-    if one.rate is not None or one.rate_of is not None:
-        size *= Fraction(one.rate) if one.rate is not None else _part(one.rate_of or "", position, terms, place)
+    rate = _rate_of(one, position, terms, place)
+    size = size if rate is None else size * rate
     size = size if one.min is None else max(size, one.min.as_fraction())
     size = size if one.max is None else min(size, one.max.as_fraction())
     return ZERO if one.franchise and position.total(places) > size else size
+
+
+def _rate_of(one: Deductible, position: Position, terms: Terms, place: int | None) -> Fraction | None:
+    if one.rate is not None:
+        return Fraction(one.rate)
+    return None if one.rate_of is None else _part(one.rate_of, position, terms, place)
+
+
+def _told(chosen: Chosen, position: Position, terms: Terms, places: Sequence[int], borne: Fraction) -> dict[str, str]:
+    """A deductible as it is told: with its rate and what that is taken of, unless a bound of its own sets it."""
+    told = {"amount": exact_text(sum((part for _, part in chosen), ZERO))}
+    if len(chosen) == 1:
+        one, size = chosen[0]
+        rate = _rate_of(one, position, terms, places[0] if len(places) == 1 else None)
+        bounds = [bound.as_fraction() for bound in (one.min, one.max) if bound is not None]
+        if rate and size and size not in bounds:
+            told |= {"rate": exact_text(rate), "base": exact_text(size / rate)}
+    return told | ({"borne": exact_text(borne)} if borne else {})
 
 
 def _limits(terms: Terms, position: Position, places: Sequence[int]) -> Fraction:
@@ -237,7 +278,7 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
         changed = spread(position, places, before - taken)
     return Applied(
         position.with_amounts(changed),
-        params={"amount": exact_text(size)} | ({"lines": str(len(places))} if len(places) > 1 else {}),
+        params=_told(chosen, position, terms, places, borne) | shared_by(places),
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
         reason=BELOW_DEDUCTIBLE if borne < size and taken == before else None,
@@ -260,9 +301,9 @@ def _per_item(
 ) -> Applied:
     """Each item bears its own."""
     changed: dict[int, Fraction] = {}
+    own: dict[int, Own] = {}
     taken, size = ZERO, ZERO
     uses: list[Use] = []
-    clauses: set[str | None] = set()
     for group in by_item(terms, places):
         chosen = _chosen(candidates, position, operation, terms, group[:1] if len(group) == 1 else group)
         part = sum((one for _, one in chosen), ZERO)
@@ -270,12 +311,12 @@ def _per_item(
         changed |= spread(position, group, max(ZERO, before - part))
         taken, size = taken + min(part, before), size + part
         uses += _uses(chosen, min(part, before), position, terms)
-        clauses.update(one.clause_id for one, _ in chosen)
+        told = _told(chosen, position, terms, group, ZERO) | shared_by(group)
+        own |= dict.fromkeys(group, Own(told, chosen[0][0].clause_id if len(chosen) == 1 else None))
     return Applied(
         position.with_amounts(changed),
-        params={"amount": exact_text(size)},
+        own=own,
         results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
-        clause_id=clauses.pop() if len(clauses) == 1 else None,
         reason=BELOW_DEDUCTIBLE if size and taken == position.total(places) else None,
         uses=tuple(uses),
     )

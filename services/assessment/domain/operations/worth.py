@@ -8,20 +8,22 @@ from fractions import Fraction
 from schemas.money import exact_text
 from schemas.terms import DepreciationMethod, Operation
 from services.assessment.domain.facts import FactError
-from services.assessment.domain.position import ONE, ZERO, Applied, Position, Stop, Terms
+from services.assessment.domain.position import ONE, ZERO, Applied, Own, Position, Stop, Terms
 
 NOT_VERIFIED = "NOT_VERIFIED"
 
 
 def value(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     """(`of`, else what the step finds) less `less`, times `times`, no less than `at_least`, no more than `at_most`."""
-    changed = {place: _valued(position, operation, terms, place, len(places)) for place in places}
-    return Applied(position.with_amounts(changed), revalues=True)
+    found = {place: _valued(position, operation, terms, place, len(places)) for place in places}
+    changed = {place: amount for place, (amount, _) in found.items()}
+    own = {place: Own(working) for place, (_, working) in found.items() if working}
+    return Applied(position.with_amounts(changed), revalues=True, own=own)
 
 
 def advance(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
     """An amount paid before the final one is known, valued as `value` does; it counts towards the final amount."""
-    changed = {place: _valued(position, operation, terms, place, len(places)) for place in places}
+    changed = {place: _valued(position, operation, terms, place, len(places))[0] for place in places}
     results = {"advance": sum(changed.values(), ZERO)}
     if operation.due_days is not None:
         results["first_payment_due_day"] = Fraction(operation.due_days)
@@ -69,18 +71,14 @@ def depreciate(position: Position, operation: Operation, terms: Terms, places: S
     rule = terms.coverage.depreciation
     if rule is None:
         raise FactError("depreciation", "is not among the terms of the coverage", missing=True)
-    changed, params, taken = {}, {}, ZERO
+    changed, own, taken = {}, {}, ZERO
     for place in places:
         price = position.amounts[place]
         lost = min(_lost(price, position, terms, place, len(places)), Fraction(rule.cap) * price)
         changed[place], taken = price - lost, taken + lost
-        params = {"amount": exact_text(lost)}
-    if len(places) > 1:
-        params = {"amount": exact_text(taken)}
+        own[place] = Own({"amount": exact_text(lost)}, rule.clause_id)
     results = {"depreciation": position.results.get("depreciation", ZERO) + taken}
-    return Applied(
-        position.with_amounts(changed), params=params, results=results, clause_id=rule.clause_id, revalues=True
-    )
+    return Applied(position.with_amounts(changed), results=results, revalues=True, own=own)
 
 
 def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: int) -> Fraction:
@@ -101,17 +99,26 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
     return price * min(ONE, age / life)
 
 
-def _valued(position: Position, operation: Operation, terms: Terms, place: int, many: int) -> Fraction:
+def _valued(
+    position: Position, operation: Operation, terms: Terms, place: int, many: int
+) -> tuple[Fraction, dict[str, str]]:
+    """The value, and its working where it is more than one figure: each figure, and the bound that set the value."""
     of = operation.of
     amount = position.amounts[place] if of is None else _stated(of, position, terms, place, many)
+    told = {"of": exact_text(amount)}
     if operation.less is not None:
-        amount -= terms.needed(operation.less, position, place)
+        less = terms.needed(operation.less, position, place)
+        amount, told["less"] = amount - less, exact_text(less)
     if operation.times is not None:
-        amount *= _not_negative(operation.times, position, terms, place)
+        times = _not_negative(operation.times, position, terms, place)
+        amount, told["times"] = amount * times, exact_text(times)
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, place)
     most = None if operation.at_most is None else terms.figure(operation.at_most, position, place)
-    amount = amount if least is None else max(amount, least)
-    return amount if most is None else min(amount, most)
+    if least is not None and amount < least:
+        amount, told["least"] = least, exact_text(least)
+    if most is not None and amount > most:
+        amount, told["most"] = most, exact_text(most)
+    return amount, told if len(told) > 1 else {}
 
 
 def _not_negative(source: str, position: Position, terms: Terms, place: int) -> Fraction:
@@ -128,7 +135,8 @@ def _stated(source: str, position: Position, terms: Terms, place: int, many: int
 
 
 def _one_line(terms: Terms, source: str, place: int, many: int) -> None:
-    """A fact of the whole claim cannot stand for each of several lines."""
+    """A fact of the whole claim cannot stand for each of several lines; what the terms assume does."""
     kind, _, name = source.partition(":")
-    if kind == "fact" and many > 1 and not terms.lines[place].facts.own(name):
+    facts = terms.lines[place].facts
+    if kind == "fact" and many > 1 and facts.stated(name) and not facts.own(name):
         raise FactError(name, "is stated once for several lines: state it on each line")

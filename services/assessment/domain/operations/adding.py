@@ -29,7 +29,7 @@ def extension(position: Position, operation: Operation, terms: Terms, places: Se
         known["limit_left"] = max(ZERO, terms.coverage.limit.as_fraction() - direct)
     seen = Position(position.amounts, position.base, known)
     asked = position.total(places)
-    caps = [Fraction(cap.rate) * terms.needed(cap.of, seen) for cap in rule.caps]
+    caps = [Fraction(cap.rate) * terms.not_negative(cap.of, seen) for cap in rule.caps]
     basic = min([asked, *caps])
     most = ZERO if rule.additional_limit is None else rule.additional_limit.as_fraction()
     additional = min(asked - basic, most)

@@ -11,7 +11,6 @@ from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
 from services.assessment.domain.periods import SHARED_BASES, limit_ledger, period_of
 from services.assessment.domain.position import (
-    ONE,
     ZERO,
     Applied,
     Position,
@@ -31,9 +30,9 @@ def limit(position: Position, operation: Operation, terms: Terms, places: Sequen
     basis = terms.coverage.limit_basis
     if operation.of is None and basis is LimitBasis.item:
         return _limit_per_item(position, operation, terms, places)
-    whole = terms.needed(operation.of or "term:limit", position)
+    whole = terms.not_negative(operation.of or "term:limit", position)
     if operation.less is not None:
-        whole = max(ZERO, whole - terms.needed(operation.less, position))
+        whole = max(ZERO, whole - terms.not_negative(operation.less, position))
     if operation.of is None and basis in SHARED_BASES:
         ledger = limit_ledger(terms.coverage)
         return _shared(position, operation, terms, places, whole, ledger, SHARED_BASES[basis], operation.clause_id)
@@ -50,7 +49,8 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
 
     Notes what all of them together cut, as `above_sublimits`.
     """
-    reached, uses, params = position, [], {}
+    reached, params = position, {}
+    taken: dict[tuple[str, str], Fraction] = {}
     clauses: set[str | None] = set()
     for one in terms.coverage.sublimits or ():
         concerned = [place for place in places if _concerns(one, terms, place)]
@@ -61,17 +61,19 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
         clauses.add(one.clause_id)
         if one.per is DeductiblePer.year:
             period = period_of(Period.policy_year, terms.policy, terms.loss_at, terms.loss_zone)
-            cap = max(ZERO, cap - terms.used(one.aggregate_id or "", period))
-        groups = [[place] for place in concerned] if one.per is DeductiblePer.item else [concerned]
+            ledger = (one.aggregate_id or "", period)
+            cap = max(ZERO, cap - terms.used(*ledger) - taken.get(ledger, ZERO))
+        groups = by_item(terms, concerned) if one.per is DeductiblePer.item else [concerned]
         for group in groups:
             changed = _cap(reached, operation, group, cap)
             reached = Position(reached.with_amounts(changed), reached.base, reached.results)
         if one.per is DeductiblePer.year:
-            uses.append(Use(one.aggregate_id or "", period, reached.total(concerned)))
+            taken[ledger] = taken.get(ledger, ZERO) + reached.total(concerned)
     cut = position.total(places) - reached.total(places)
     clause = clauses.pop() if len(clauses) == 1 else None
     results = {"above_sublimits": cut}
-    return Applied(reached.amounts, params=params, results=results, clause_id=clause, uses=tuple(uses))
+    uses = tuple(Use(*ledger, amount) for ledger, amount in taken.items())
+    return Applied(reached.amounts, params=params, results=results, clause_id=clause, uses=uses, capped=True)
 
 
 def aggregate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -91,14 +93,15 @@ def aggregate(position: Position, operation: Operation, terms: Terms, places: Se
             reason=step.reason or result.reason,
             reduction=step.reduction or result.reduction,
             uses=(*result.uses, *step.uses),
+            capped=True,
         )
     return result
 
 
 def oop_max(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """The member bears no more than is left of the yearly maximum; the plan pays the rest."""
+    """The member bears no more than is left of the yearly maximum; the plan pays the rest, nothing above its limits."""
     coverage = terms.coverage
-    before, base = position.total(places), position.base_total(places)
+    before, base = position.total(places), sum((position.within_limits(place) for place in places), ZERO)
     member = base - before
     if coverage.oop_max is None:
         return Applied(position.amounts, results={"member": member})
@@ -136,6 +139,7 @@ def contribute(position: Position, operation: Operation, terms: Terms, places: S
         position.with_amounts(spread(position, places, shares[0])),
         params={"amount": exact_text(shares[0]), "policies": str(many)},
         results={"contribution_total": sum(shares, ZERO)},
+        capped=True,
     )
 
 
@@ -213,7 +217,7 @@ def _limit_per_item(position: Position, operation: Operation, terms: Terms, plac
             raise FactError("limit", "is neither among the terms of the item nor of the coverage", missing=True)
         whole += own.as_fraction()
         changed |= _cap(position, operation, group, own.as_fraction())
-    return Applied(position.with_amounts(changed), params={"amount": exact_text(whole)})
+    return Applied(position.with_amounts(changed), params={"amount": exact_text(whole)}, capped=True)
 
 
 def _shared(
@@ -240,12 +244,13 @@ def _shared(
         reason=AGGREGATE_EXHAUSTED if cut else None,
         reduction=cut,
         uses=(Use(ledger, name, kept),) if kept else (),
+        capped=True,
     )
 
 
 def _capped(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> Applied:
     changed = _cap(position, operation, places, cap)
-    return Applied(position.with_amounts(changed), params={"amount": exact_text(cap)})
+    return Applied(position.with_amounts(changed), params={"amount": exact_text(cap)}, capped=True)
 
 
 def _cap(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> dict[int, Fraction]:
@@ -257,10 +262,10 @@ def _cap(position: Position, operation: Operation, places: Sequence[int], cap: F
 
 
 def _raised(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
-    """A new, higher total over the lines, in the proportion of what they were valued at."""
+    """A new, higher total over the lines, in the proportion of what of each can be covered."""
     if total == position.total(places):
         return {}
-    base = position.base_total(places)
+    base = sum((position.within_limits(place) for place in places), ZERO)
     if not base:
         return {}
-    return {place: total * position.base[place] / base * ONE for place in places}
+    return {place: total * position.within_limits(place) / base for place in places}

@@ -33,11 +33,12 @@ def subtract(position: Position, operation: Operation, terms: Terms, places: Seq
     source = operation.of or ""
     name = source.partition(":")[2]
     if source.startswith("fact:") and any(terms.lines[place].facts.own(name) for place in places):
-        taken = {place: terms.figure(source, position, place) or ZERO for place in places}
+        stated = [place for place in places if terms.figure(source, position, place) is not None]
+        taken = {place: terms.not_negative(source, position, place) if place in stated else ZERO for place in places}
         changed = {place: max(ZERO, position.amounts[place] - taken[place]) for place in places}
         whole = sum(taken.values(), ZERO)
     else:
-        whole = terms.needed(source, position)
+        whole = terms.not_negative(source, position)
         changed = spread(position, places, max(ZERO, position.total(places) - whole))
     params = {"amount": exact_text(whole)} | ({"name": name} if name else {})
     reason = operation.reason if whole else None
@@ -78,13 +79,13 @@ def proportion(position: Position, operation: Operation, terms: Terms, places: S
         return _proportion_of_items(position, operation, terms, places, rule)
     one = places[0] if len(places) == 1 else None
     worth = _worth_of_all(terms)
-    worth = terms.needed(rule.value, position, one) if worth is None else worth
-    required, carried = Fraction(rule.required_rate) * worth, terms.needed(rule.carried, position, one)
+    worth = terms.not_negative(rule.value, position, one) if worth is None else worth
+    required, carried = Fraction(rule.required_rate) * worth, terms.not_negative(rule.carried, position, one)
     ratio = _ratio(carried, required)
     total = position.total(places) * ratio
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, one)
     if least is not None:
-        borne = ZERO if operation.less is None else terms.needed(operation.less, position, one)
+        borne = ZERO if operation.less is None else terms.not_negative(operation.less, position, one)
         total = max(total, min(least - borne, position.total(places)))
     params = {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
     return Applied(position.with_amounts(spread(position, places, total)), params=params, clause_id=clause)
@@ -100,7 +101,7 @@ def _proportion_of_items(
         item = terms.lines[group[0]].item
         if item is None or item.limit is None:
             raise FactError("limit", "is not among the terms of the item", missing=True)
-        required = Fraction(rule.required_rate) * terms.needed(rule.value, position, group[0])
+        required = Fraction(rule.required_rate) * terms.not_negative(rule.value, position, group[0])
         total = position.total(group) * _ratio(item.limit.as_fraction(), required)
         changed |= spread(position, group, total)
     return Applied(position.with_amounts(changed), clause_id=rule.clause_id or operation.clause_id)
@@ -128,7 +129,7 @@ def member_coinsurance(position: Position, operation: Operation, terms: Terms, p
     own = terms.coverage.member_coinsurance
     rate = Fraction(own) if operation.of is None and own is not None else _rate(operation, position, terms, places)
     changed = {place: position.amounts[place] * (ONE - rate) for place in places}
-    member = position.base_total(places) - sum(changed.values(), ZERO)
+    member = sum((position.within_limits(place) - changed[place] for place in places), ZERO)
     return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)}, results={"member": member})
 
 
@@ -186,13 +187,13 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
         case DeductibleKind.annual:
             size = left = _left(one, position, terms, place)
             if one.at_least is not None and left < _whole(one, position, terms, place):
-                size = max(left, terms.needed(one.at_least, position, place))
+                size = max(left, terms.not_negative(one.at_least, position, place))
         case DeductibleKind.pct_of_limit:
-            size = terms.needed(one.of, position, place) if one.of else _limits(terms, position, places)
+            size = terms.not_negative(one.of, position, place) if one.of else _limits(terms, position, places)
         case DeductibleKind.pct_of_value:
-            size = terms.needed(one.of, position, place) if one.of else _values(terms, position, places)
+            size = terms.not_negative(one.of, position, place) if one.of else _values(terms, position, places)
         case DeductibleKind.pct_of_loss:
-            size = terms.needed(one.of, position, place) if one.of else position.base_total(places)
+            size = terms.not_negative(one.of, position, place) if one.of else position.base_total(places)
         case DeductibleKind.rate:
             size = position.total(places)
     if one.rate is not None or one.rate_of is not None:
@@ -226,7 +227,7 @@ def _values(terms: Terms, position: Position, places: Sequence[int]) -> Fraction
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:
     before, size = position.total(places), sum((part for _, part in chosen), ZERO)
-    borne = ZERO if operation.less is None else min(size, terms.needed(operation.less, position))
+    borne = ZERO if operation.less is None else min(size, terms.not_negative(operation.less, position))
     taken = min(size - borne, before)
     if operation.share is Sharing.in_order and terms.coverage.limit_basis is LimitBasis.item:
         changed = _by_one_item(position, terms, places, size - borne)
@@ -296,7 +297,7 @@ def _left(one: Deductible, position: Position, terms: Terms, place: int | None) 
 
 
 def _whole(one: Deductible, position: Position, terms: Terms, place: int | None) -> Fraction:
-    return one.amount.as_fraction() if one.amount is not None else terms.needed(one.of or "", position, place)
+    return one.amount.as_fraction() if one.amount is not None else terms.not_negative(one.of or "", position, place)
 
 
 def _period(one: Deductible, terms: Terms) -> str:

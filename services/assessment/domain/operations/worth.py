@@ -46,7 +46,7 @@ def adjust(position: Position, operation: Operation, terms: Terms, places: Seque
     for place in places:
         verified = _stated(operation.of or "", position, terms, place, len(places))
         if operation.less is not None:
-            verified -= _stated(operation.less, position, terms, place, len(places))
+            verified -= _taken_off(operation.less, position, terms, place, len(places))
         changed[place] = max(ZERO, min(position.amounts[place], verified))
     cut = position.total(places) - sum(changed.values(), ZERO)
     if not cut:
@@ -88,14 +88,14 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
     if rule is None:
         return ZERO
     if rule.method is DepreciationMethod.stated:
-        _one_line(terms, rule.of or "", place, many)
-        return terms.needed(rule.of or "", position, place)
+        return _taken_off(rule.of or "", position, terms, place, many)
     if rule.method is DepreciationMethod.rate:
-        return price * terms.needed(rule.of or "", position, place)
-    age = _not_negative(rule.age or "", position, terms, place)
+        return price * terms.not_negative(rule.of or "", position, place)
+    age = terms.not_negative(rule.age or "", position, place)
     if rule.method is DepreciationMethod.monthly:
-        return price * Fraction(age.numerator // age.denominator) * terms.needed(rule.of or "", position, place)
-    life = _not_negative(rule.life or "", position, terms, place)
+        whole_months = Fraction(age.numerator // age.denominator)
+        return price * whole_months * terms.not_negative(rule.of or "", position, place)
+    life = terms.not_negative(rule.life or "", position, place)
     if not life:
         raise FactError((rule.life or "").partition(":")[2], "must be more than nothing")
     return price * min(ONE, age / life)
@@ -103,23 +103,18 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
 
 def _valued(position: Position, operation: Operation, terms: Terms, place: int, many: int) -> Fraction:
     of = operation.of
-    amount = position.amounts[place] if of is None else _stated(of, position, terms, place, many)
+    if of is not None and many > 1 and not (_its_own(of, terms, place) or _its_own(operation.times, terms, place)):
+        name = of.partition(":")[2] or "figure"
+        raise FactError(name, "is one figure for several lines: state it on each line, or ask in one line")
+    amount = position.amounts[place] if of is None else terms.needed(of, position, place)
     if operation.less is not None:
-        amount -= terms.needed(operation.less, position, place)
+        amount -= terms.not_negative(operation.less, position, place)
     if operation.times is not None:
-        amount *= _not_negative(operation.times, position, terms, place)
+        amount *= terms.not_negative(operation.times, position, place)
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, place)
     most = None if operation.at_most is None else terms.figure(operation.at_most, position, place)
     amount = amount if least is None else max(amount, least)
     return amount if most is None else min(amount, most)
-
-
-def _not_negative(source: str, position: Position, terms: Terms, place: int) -> Fraction:
-    """A quantity or an age: one below nothing would turn a deduction into a gain."""
-    found = terms.needed(source, position, place)
-    if found < 0:
-        raise FactError(source.partition(":")[2], "must not be less than nothing")
-    return found
 
 
 def _stated(source: str, position: Position, terms: Terms, place: int, many: int) -> Fraction:
@@ -127,8 +122,18 @@ def _stated(source: str, position: Position, terms: Terms, place: int, many: int
     return terms.needed(source, position, place)
 
 
+def _taken_off(source: str, position: Position, terms: Terms, place: int, many: int) -> Fraction:
+    _one_line(terms, source, place, many)
+    return terms.not_negative(source, position, place)
+
+
 def _one_line(terms: Terms, source: str, place: int, many: int) -> None:
     """A fact of the whole claim cannot stand for each of several lines."""
     kind, _, name = source.partition(":")
     if kind == "fact" and many > 1 and not terms.lines[place].facts.own(name):
         raise FactError(name, "is stated once for several lines: state it on each line")
+
+
+def _its_own(source: str | None, terms: Terms, place: int) -> bool:
+    kind, _, name = (source or "").partition(":")
+    return kind == "fact" and terms.lines[place].facts.own(name)

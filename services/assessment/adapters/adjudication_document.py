@@ -35,6 +35,7 @@ from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.adapters.yaml_files import FileModel
 from services.assessment.domain.adjudicate import Used
 from services.assessment.domain.claim import Report
+from services.assessment.domain.contradictions import passed_over
 from services.assessment.domain.documents import DocumentError, Fault
 from services.assessment.domain.periods import period_of
 from services.assessment.domain.vocabulary import flaws
@@ -212,6 +213,8 @@ def _coverage(own: Coverage, place: tuple[str | int, ...], read: AdjudicationDoc
             own = own.model_copy(update={"clause_version": form.clause_version})
         whole = filled(form, own)
     faults = [Fault((*place, *_row(flaw.place)), flaw.rule) for flaw in flaws(whole)]
+    said = own.model_fields_set
+    faults += [Fault((*place, *_row(at)), rule) for at, rule in passed_over(whole) if at.partition(" ")[0] in said]
     faults += [Fault(place, rule) for rule in unknown_terms(whole)]
     if faults:
         raise DocumentError(faults)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from schemas.conditions import FACT, Condition, Conditions
 from schemas.terms import Coverage, DeductibleKind, DeductiblePer, Operation
+from services.assessment.domain.contradictions import contradictions
 from services.assessment.domain.facts import is_bound
 from services.assessment.domain.operations import adding, capping, cover, taking, worth
 from services.assessment.domain.position import Applied, Position, Terms
@@ -125,6 +126,8 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
     for place, name in _facts_of(coverage):
         if name not in declared:
             yield Flaw(place, f"the fact {name} is not declared in facts")
+    if whole:
+        yield from (Flaw(place, rule) for place, rule in contradictions(coverage))
 
 
 def _flaws_of(operation: Operation, coverage: Coverage, place: str, whole: bool) -> Iterator[Flaw]:

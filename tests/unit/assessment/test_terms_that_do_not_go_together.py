@@ -16,15 +16,19 @@ LIMIT = {"op": "limit"}
 
 
 def what_comes_of(
-    operations: list[dict[str, Any]], *lines: dict[str, Any], stated: dict[str, str] | None = None, **terms: Any
+    operations: list[dict[str, Any]],
+    *lines: dict[str, Any],
+    stated: dict[str, str] | None = None,
+    used: list[dict[str, Any]] | None = None,
+    **terms: Any,
 ) -> Simulated:
     coverage = {"code": "all", "clause_version": "1", "limit": 600, "operations": operations} | terms
     named = [{"line_id": f"line-{number}"} | line for number, line in enumerate(lines or ({"asked": 1000},))]
-    document = {
+    document: dict[str, Any] = {
         "policy": {"currency": "USD", "effective_from": "2026-01-01", "coverages": [coverage]},
         "claim": {"loss_at": "2026-06-01", "lines": named} | ({"facts": stated} if stated else {}),
     }
-    return simulate(read_case(document, TERMS))
+    return simulate(read_case(document | ({"used": used} if used else {}), TERMS))
 
 
 def the_fault(operations: list[dict[str, Any]], **terms: Any) -> tuple[str, str]:
@@ -200,3 +204,33 @@ def test_a_limit_of_each_item_takes_nothing_off() -> None:
     fault = the_fault([{"op": "limit", "less": "fact:paid"}], limit_basis="item", facts=facts)
 
     assert fault == ("operations/0", "limit of each item takes no less")
+
+
+WITHIN = [{"of": "result:limit_left"}]
+
+
+def test_extensions_within_a_limit_share_what_is_left_of_it() -> None:
+    extensions = [{"name": one, "category": one, "caps": WITHIN} for one in ("debris", "pollutants")]
+    lines = ({"asked": 500}, {"asked": 80, "category": "debris"}, {"asked": 80, "category": "pollutants"})
+    operations = [LIMIT, *({"op": "extension", "name": one} for one in ("debris", "pollutants"))]
+
+    found = what_comes_of(operations, *lines, extensions=extensions)
+
+    assert [line.payable.to_text() for line in found.lines] == ["500.00", "80.00", "20.00"]
+
+
+def test_an_extension_within_a_yearly_limit_takes_from_what_other_claims_left() -> None:
+    extensions = [{"name": "debris", "category": "debris", "caps": WITHIN}]
+    lines = ({"asked": 100}, {"asked": 900, "category": "debris"})
+    used = [{"aggregate_id": "all.limit", "amount": 450}]
+
+    found = what_comes_of(
+        [LIMIT, {"op": "extension", "name": "debris"}],
+        *lines,
+        used=used,
+        extensions=extensions,
+        limit_basis="aggregate_annual",
+    )
+
+    assert [line.payable.to_text() for line in found.lines] == ["100.00", "50.00"]
+    assert sum(one.amount.amount_minor for one in found.uses) == 150_00

@@ -126,6 +126,7 @@ def read_case(content: Any, terms: PolicyTerms) -> Case:
     report = _report(read, policy)
     faults = [
         *_reported_before_the_loss(read.claim),
+        *_named_twice(read.claim),
         *unknown_coverages(read.claim.lines, policy),
         *_foreign_amounts(read, policy.currency),
         *facts_not_asked_for(report, policy),
@@ -278,6 +279,13 @@ def _foreign_amounts(read: AdjudicationDocument, currency: str) -> Iterator[Faul
     for row, used in enumerate(read.used):
         if used.amount.currency != currency:
             yield Fault(("used", row, "amount"), rule)
+
+
+def _named_twice(claim: ClaimPart) -> Iterator[Fault]:
+    names = [one.policy for one in claim.other_policies or ()]
+    for row, name in enumerate(names):
+        if name in names[:row]:
+            yield Fault(("claim", "other_policies", row, "policy"), "stands once")
 
 
 def _reported_before_the_loss(claim: ClaimPart) -> Iterator[Fault]:

@@ -95,6 +95,8 @@ def _twice(coverage: Coverage) -> Found:
         yield from ((f"{place} row {row}", f"each {field} stands once") for row in _repeated(values))
     named = [one.name for one in coverage.operations if one.op == "extension"]
     yield from (("operations", "each extension is taken once") for _ in _repeated(named))
+    if coverage.frequency is not None and coverage.frequency.days is None and coverage.frequency.count_max is None:
+        yield "frequency", "has days, count_max or both"
     for row, one in enumerate(coverage.operations, start=1):
         per_item = coverage.limit_basis is LimitBasis.item and one.of is None
         if one.op == "limit" and per_item and one.less is not None:

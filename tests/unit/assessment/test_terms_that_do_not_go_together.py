@@ -20,6 +20,7 @@ def what_comes_of(
     *lines: dict[str, Any],
     stated: dict[str, str] | None = None,
     used: list[dict[str, Any]] | None = None,
+    others: list[dict[str, Any]] | None = None,
     **terms: Any,
 ) -> Simulated:
     coverage = {"code": "all", "clause_version": "1", "limit": 600, "operations": operations} | terms
@@ -28,6 +29,8 @@ def what_comes_of(
         "policy": {"currency": "USD", "effective_from": "2026-01-01", "coverages": [coverage]},
         "claim": {"loss_at": "2026-06-01", "lines": named} | ({"facts": stated} if stated else {}),
     }
+    if others:
+        document["claim"]["other_policies"] = others
     return simulate(read_case(document | ({"used": used} if used else {}), TERMS))
 
 
@@ -234,3 +237,34 @@ def test_an_extension_within_a_yearly_limit_takes_from_what_other_claims_left() 
 
     assert [line.payable.to_text() for line in found.lines] == ["100.00", "50.00"]
     assert sum(one.amount.amount_minor for one in found.uses) == 150_00
+
+
+@pytest.mark.parametrize(
+    ("operation", "terms"),
+    [
+        ("proportion", {"coinsurance": {"required_rate": "1"}}),
+        ("deductible", {"deductibles": [{"kind": "pct_of_value", "rate": "0.1"}]}),
+    ],
+)
+def test_lines_of_one_item_that_say_it_is_worth_different_amounts_are_a_question(
+    operation: str, terms: dict[str, Any]
+) -> None:
+    lines = [{"asked": 100, "item_id": "shed", "insured_value": worth} for worth in (500, 1000)]
+    items = [{"item_id": "shed", "limit": 500}]
+
+    found = what_comes_of([{"op": operation}, LIMIT], *lines, limit_basis="item", items=items, **terms)
+
+    assert found.problems == ("coverage all: insured_value is not the same on all lines of one item",)
+
+
+def test_a_frequency_without_a_figure_is_refused() -> None:
+    assert the_fault([{"op": "frequency"}, LIMIT], frequency={}) == ("frequency", "has days, count_max or both")
+
+
+def test_another_policy_that_is_named_twice_is_refused() -> None:
+    other = {"policy": "B", "limit": {"amount": "500.00", "currency": "USD"}}
+
+    with pytest.raises(DocumentError) as refused:
+        what_comes_of([{"op": "contribute"}], others=[other, other], other_insurance="equal_shares")
+
+    assert refused.value.faults[0].path == ("claim", "other_policies", 1, "policy")

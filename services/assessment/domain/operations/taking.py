@@ -101,10 +101,17 @@ def _proportion_of_items(
         item = terms.lines[group[0]].item
         if item is None or item.limit is None:
             raise FactError("limit", "is not among the terms of the item", missing=True)
-        required = Fraction(rule.required_rate) * terms.not_negative(rule.value, position, group[0])
+        required = Fraction(rule.required_rate) * _of_one_item(rule.value, position, terms, group)
         total = position.total(group) * _ratio(item.limit.as_fraction(), required)
         changed |= spread(position, group, total)
     return Applied(position.with_amounts(changed), clause_id=rule.clause_id or operation.clause_id)
+
+
+def _of_one_item(source: str, position: Position, terms: Terms, group: Sequence[int]) -> Fraction:
+    found = {terms.not_negative(source, position, place) for place in group}
+    if len(found) > 1:
+        raise FactError(source.partition(":")[2], "is not the same on all lines of one item")
+    return found.pop()
 
 
 def _worth_of_all(terms: Terms) -> Fraction | None:
@@ -221,8 +228,8 @@ def _values(terms: Terms, position: Position, places: Sequence[int]) -> Fraction
     """What the things these lines are about are worth, each item once; the claim's own figure if no line states it."""
     if not any(terms.lines[place].facts.own("insured_value") for place in places):
         return terms.needed("fact:insured_value", position)
-    things = {terms.lines[place].item_id or f"line {place}": place for place in places}
-    return sum((terms.needed("fact:insured_value", position, place) for place in things.values()), ZERO)
+    things = by_item(terms, places)
+    return sum((_of_one_item("fact:insured_value", position, terms, group) for group in things), ZERO)
 
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:

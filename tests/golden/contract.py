@@ -16,6 +16,7 @@ from schemas.policy import PolicySnapshot
 from schemas.terms import Coverage
 from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.domain.claim import Report
+from services.assessment.domain.contradictions import passed_over
 from tests.golden.translate import CaseError, Document, Task
 
 POLICY_FROM = "2000-01-01T00:00:00+00:00"
@@ -82,6 +83,10 @@ def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> 
     own = {"code": task.coverage, "clause_version": form.clause_version} | _with_form(document["own"], form)
     line = next(held[0].line for name, held in terms.forms.items() if name == task.form)
     try:
+        whole = filled(form, Coverage.model_validate_json(_json(own)))
+        for place, rule in passed_over(whole):
+            if place.partition(" ")[0] in own:
+                raise CaseError(f"terms.{place}: {rule}")
         return PolicySnapshot.model_validate(
             {
                 "policy_number": number,
@@ -92,7 +97,7 @@ def _policy(task: Task, document: Document, terms: PolicyTerms, number: str) -> 
                 "currency": task.currency,
                 "line": line,
                 "jurisdiction": document.get("jurisdiction", "US"),
-                "coverages": (filled(form, Coverage.model_validate_json(_json(own))),),
+                "coverages": (whole,),
                 "source_system": "golden",
                 "retrieved_at": READ_AT,
                 "disclosure_evidence": _evidence(document),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.golden.translate import CaseError, Document, money, text, texts
+from tests.golden.translate import CaseError, Document, flag, money, text, texts
 
 _DEDUCTIBLE: Mapping[str, tuple[str, Callable[[Any, str, str], Any]]] = {
     "type": ("kind", text),
@@ -18,6 +18,7 @@ _DEDUCTIBLE: Mapping[str, tuple[str, Callable[[Any, str, str], Any]]] = {
     "max": ("max", money),
     "maximum": ("max", money),
     "clause_id": ("clause_id", text),
+    "franchise": ("franchise", flag),
 }
 _OF_A_TERM = ("limit", "value")
 """Amounts that the deductible itself names to be a percentage of."""
@@ -42,11 +43,17 @@ def deductibles(value: Any, currency: str, name: str) -> list[Document]:
         elif key in _OF_A_TERM:
             found["of"] = f"term:{_term(name, key)}"
         elif key in ("peril", "perils"):
-            perils = texts(part if isinstance(part, list) else [part], currency, f"{name}.{key}")
-            found["when"] = [{"fact": "peril", "one_of": perils}]
+            found["when"] = _perils(part, currency, f"{name}.{key}")
         else:
             raise CaseError(f"inputs.{name}.{key}: no form knows it")
     return [found]
+
+
+def _perils(value: Any, currency: str, name: str) -> list[Document]:
+    perils = texts(value if isinstance(value, list) else [value], currency, name)
+    if not perils:
+        raise CaseError(f"inputs.{name}: is not a list of at least one")
+    return [{"fact": "peril", "one_of": perils}]
 
 
 def deductible_terms(value: Any, currency: str, name: str) -> Document:
@@ -90,6 +97,26 @@ def special_limits(value: Any, currency: str, name: str) -> list[Document]:
         for peril, limit in by_peril.items():
             one: Document = {"category": category, "limit": money(limit, currency, f"{name}.{category}")}
             found.append(one | ({"when": [{"fact": "peril", "equals": peril}]} if peril not in _EVERY_PERIL else {}))
+    return found
+
+
+def sublimits(value: Any, currency: str, name: str) -> list[Document]:
+    """A list of them, each with its category, limit, perils and what it is per."""
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise CaseError(f"inputs.{name}: is not a list of objects")
+    found = []
+    for row in value:
+        one: Document = {}
+        for key, part in row.items():
+            if key in ("peril", "perils"):
+                one["when"] = _perils(part, currency, f"{name}.{key}")
+            elif key in ("category", "per"):
+                one[key] = text(part, currency, f"{name}.{key}")
+            elif key == "limit":
+                one[key] = money(part, currency, f"{name}.{key}")
+            else:
+                raise CaseError(f"inputs.{name}.{key}: no form knows it")
+        found.append(one)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.parts import amount, debris, living_costs, special_limits
+from tests.golden.parts import amount, debris, living_costs, special_limits, sublimits
 from tests.golden.tables import BY_NAME, DEDUCTIBLE, EVERYWHERE, LIMIT, LOSS, VALUE, WEAR, at, needs
 from tests.golden.translate import Shape, always, flag, instant, money, text
 
@@ -192,6 +192,7 @@ HOME: tuple[Shape, ...] = (
         | LIMIT
         | {
             "special_limits": at(special_limits, "own.sublimits"),
+            "sublimits": at(sublimits, "own.sublimits"),
             "coverage_a": at(money, "own.amounts.coverage_a"),
             "deductible_order": at(always("before_special_limit", "after_special_limit")),
         },

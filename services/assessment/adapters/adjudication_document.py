@@ -35,6 +35,7 @@ from services.assessment.adapters.policy_terms import PolicyTerms, filled
 from services.assessment.adapters.yaml_files import FileModel
 from services.assessment.domain.adjudicate import Used
 from services.assessment.domain.claim import Report
+from services.assessment.domain.contradictions import passed_over
 from services.assessment.domain.documents import DocumentError, Fault
 from services.assessment.domain.periods import period_of
 from services.assessment.domain.vocabulary import flaws
@@ -132,6 +133,7 @@ def read_case(content: Any, terms: PolicyTerms) -> Case:
     report = _report(read, policy)
     faults = [
         *_reported_before_the_loss(read.claim),
+        *_named_twice(read.claim),
         *unknown_coverages(read.claim.lines, policy),
         *_foreign_amounts(read, policy.currency),
         *facts_not_asked_for(report, policy),
@@ -221,6 +223,8 @@ def _coverage(own: Coverage, place: tuple[str | int, ...], read: AdjudicationDoc
             own = own.model_copy(update={"clause_version": form.clause_version})
         whole = filled(form, own)
     faults = [Fault((*place, *_row(flaw.place)), flaw.rule) for flaw in flaws(whole)]
+    said = own.model_fields_set
+    faults += [Fault((*place, *_row(at)), rule) for at, rule in passed_over(whole) if at.partition(" ")[0] in said]
     faults += [Fault(place, rule) for rule in unknown_terms(whole)]
     if faults:
         raise DocumentError(faults)
@@ -284,6 +288,13 @@ def _foreign_amounts(read: AdjudicationDocument, currency: str) -> Iterator[Faul
     for row, used in enumerate(read.used):
         if used.amount.currency != currency:
             yield Fault(("used", row, "amount"), rule)
+
+
+def _named_twice(claim: ClaimPart) -> Iterator[Fault]:
+    names = [one.policy for one in claim.other_policies or ()]
+    for row, name in enumerate(names):
+        if name in names[:row]:
+            yield Fault(("claim", "other_policies", row, "policy"), "stands once")
 
 
 def _reported_before_the_loss(claim: ClaimPart) -> Iterator[Fault]:

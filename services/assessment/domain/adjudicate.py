@@ -159,6 +159,8 @@ def _terms(
     earlier: Mapping[str, Fraction],
 ) -> Terms:
     declared = coverage.facts or _NOTHING_DECLARED
+    if coverage.insured_value is not None:
+        claim_facts = {**claim_facts, "insured_value": coverage.insured_value.as_fraction()}
     for name, fact in declared.items():
         stated = claim_facts.get(name)
         if stated is not None:
@@ -196,7 +198,7 @@ def _line(
     item = next((one for one in coverage.items or () if one.item_id == line.item_id), None) if line.item_id else None
     if line.item_id is not None and coverage.items is not None and item is None:
         raise FactError("item_id", "is not among the items of the coverage")
-    values = (line.insured_value, item.insured_value if item else None, coverage.insured_value)
+    values = (line.insured_value, item.insured_value if item else None)
     value = next((one for one in values if one is not None), None)
     amounts = {"asked": line.asked, "insured_value": value, "replacement_cost": line.replacement_cost}
     own |= {name: amount.as_fraction() for name, amount in amounts.items() if amount is not None}

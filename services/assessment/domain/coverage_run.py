@@ -138,7 +138,7 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
     concerned = _concerned(before, applied, places)
     for place in places:
         text = running.texts[place]
-        if applied.amounts[place] != before.amounts[place]:
+        if applied.amounts[place] is not before.amounts[place]:
             running.texts[place] = exact_text(applied.amounts[place])
         stop, own = applied.stops.get(place), applied.own.get(place)
         clause = own.clause_id if own is not None else applied.clause_id
@@ -165,7 +165,19 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
         applied.amounts if applied.revalues else before.base,
         {**before.results, **applied.results} if applied.results else before.results,
         applied.ineffective if applied.ineffective is not None else before.ineffective,
+        _above(before, applied),
     )
+
+
+def _above(before: Position, applied: Applied) -> tuple[Fraction, ...] | None:
+    """What lay above limits so far; a line that is valued anew begins anew."""
+    if applied.revalues or not applied.capped:
+        return None if applied.revalues else before.above
+    if all(left is amount for left, amount in zip(applied.amounts, before.amounts, strict=True)):
+        return before.above
+    earlier = before.above or (ZERO,) * len(before.amounts)
+    rows = zip(earlier, before.amounts, applied.amounts, strict=True)
+    return tuple(above + amount - left for above, amount, left in rows)
 
 
 def _refused_with_all_others(applied: Applied, terms: Terms, open_places: Sequence[int]) -> Sequence[int]:

@@ -61,18 +61,26 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far the arithmetic has come: an amount a line, what they were valued at, and the named results so far."""
+    """How far the arithmetic has come: an amount a line, what they were valued at, and the named results so far.
+
+    `above` is what of each line lay above a limit since it was valued.
+    """
 
     amounts: tuple[Fraction, ...]
     base: tuple[Fraction, ...]
     results: Mapping[str, Fraction] = field(default_factory=lambda: NO_RESULTS)
     ineffective: frozenset[str | None] | None = None
+    above: tuple[Fraction, ...] | None = None
 
     def total(self, places: Sequence[int]) -> Fraction:
         return added(self.amounts, places)
 
     def base_total(self, places: Sequence[int]) -> Fraction:
         return added(self.base, places)
+
+    def within_limits(self, place: int) -> Fraction:
+        """What the line was valued at, less what of it lay above a limit: that much can be covered at all."""
+        return self.base[place] - (self.above[place] if self.above is not None else ZERO)
 
     def with_amounts(self, changed: Mapping[int, Fraction]) -> tuple[Fraction, ...]:
         """All amounts, those at the given places replaced."""
@@ -93,7 +101,8 @@ NO_OWN: Mapping[int, Own] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one operation made of the position. `revalues`: what later percentages of the loss are taken from.
+    """What one operation made of the position. `revalues`: what later percentages of the loss are taken from. `capped`:
+    what it took lay above a limit, and nobody shares it.
 
     `reason` is why amounts fell to less than the claim's own terms would give (`reduction`), or to nothing; `stops` are
     the lines it refuses, each with its own. `own` stands in place of `params` and `clause_id` for the lines it names.
@@ -110,6 +119,7 @@ class Applied:
     uses: tuple[Use, ...] = ()
     ineffective: frozenset[str | None] | None = None
     own: Mapping[int, Own] = field(default_factory=lambda: NO_OWN)
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,13 @@ class Terms:
             )
         if found is None:
             raise FactError(source.partition(":")[2], "is needed by the terms and was not stated", missing=True)
+        return found
+
+    def not_negative(self, source: str, position: Position, place: int | None = None) -> Fraction:
+        """The same, and no less than nothing: what is taken off must not turn into a gain."""
+        found = self.needed(source, position, place)
+        if found < 0:
+            raise FactError(source.partition(":")[2] or "figure", "must not be less than nothing")
         return found
 
     def facts_of(self, place: int | None) -> FactBook:

@@ -16,6 +16,7 @@ from typing import Any
 
 from schemas.conditions import FACT, Condition, Conditions
 from schemas.terms import Coverage, DeductibleKind, DeductiblePer, Operation
+from services.assessment.domain.contradictions import contradictions
 from services.assessment.domain.facts import is_bound
 from services.assessment.domain.operations import adding, capping, cover, taking, worth
 from services.assessment.domain.position import Applied, Position, Terms
@@ -115,12 +116,23 @@ def flaws(coverage: Coverage, whole: bool = True) -> Iterator[Flaw]:
 
 
 def _flaws_of_shared(coverage: Coverage, whole: bool) -> tuple[Flaw, ...]:
-    """The flaws of all but the deductibles, judged once for what thousands of policies share as the same objects.
+    """The flaws of all but single deductibles, judged once for what thousands of policies share as the same objects.
 
     The parts are held beside the answer: while they live, no others can have their ids, and nothing changes in them.
+    Of what each policy has for itself the key holds all that is judged.
     """
     parts = _shared_parts(coverage)
-    key = (*map(id, parts), coverage.limit is None, whole)
+    own = (
+        whole,
+        coverage.limit is None,
+        coverage.limit_basis,
+        coverage.selection,
+        coverage.oop_max is None,
+        coverage.oop_aggregate_id,
+        tuple(one.item_id for one in coverage.items or ()),
+        tuple((one.kind, one.per, one.aggregate_id, one.when is None) for one in coverage.deductibles),
+    )
+    key = (*map(id, parts), own)
     known = _judged.get(key)
     if known is None:
         if len(_judged) >= JUDGED_MAX:
@@ -144,6 +156,8 @@ def _flaws_of_parts(coverage: Coverage, whole: bool) -> Iterator[Flaw]:
             yield Flaw(f"schedule row {row}", "no two steps begin at the same value")
     yield from _flaws_of_conditions(_conditions_of(coverage))
     yield from _undeclared(_facts_of(coverage), coverage)
+    if whole:
+        yield from (Flaw(place, rule) for place, rule in contradictions(coverage))
 
 
 def _flaws_of_deductibles(coverage: Coverage) -> Iterator[Flaw]:

@@ -100,9 +100,11 @@ def test_a_day_or_a_time_is_the_losses_own(written: str, instant: str) -> None:
 
 
 def test_what_the_document_says_stands_in_place_of_its_form() -> None:
-    case = the_case(lambda document: document["policy"]["coverages"][0].update(operations=[{"op": "limit"}]))
+    turned = [{"op": "limit"}, {"op": "deductible"}]
 
-    assert [one.op for one in case.policy.coverages[0].operations] == ["limit"]
+    case = the_case(lambda document: document["policy"]["coverages"][0].update(operations=turned))
+
+    assert [one.op for one in case.policy.coverages[0].operations] == ["limit", "deductible"]
 
 
 def test_a_shown_clause_may_be_named_alone() -> None:
@@ -115,7 +117,7 @@ def test_a_shown_clause_may_be_named_alone() -> None:
 def test_what_other_claims_used_counts_for_the_period_of_the_loss() -> None:
     def shared(document: dict[str, Any]) -> None:
         aggregates = [{"aggregate_id": "year", "limit": "1000"}]
-        its_own_coverage(document, aggregates=aggregates, operations=[{"op": "aggregate"}])
+        its_own_coverage(document, aggregates=aggregates, operations=[{"op": "aggregate"}], limit=None)
         document["used"] = [{"aggregate_id": "year", "amount": "900"}]
 
     answer = simulate(the_case(shared))
@@ -177,7 +179,7 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("op", lambda one: its_own_coverage(one, operations=[{"op": "x"}]), "policy/coverages/0/operations/0", "in_force"),
     (
         "term",
-        lambda one: its_own_coverage(one, operations=[{"op": "limit", "of": "term:x"}]),
+        lambda one: its_own_coverage(one, operations=[{"op": "limit"}, {"op": "limit", "of": "term:x"}]),
         "policy/coverages/0",
         "needs the term x, as an amount or a rate; those it has: limit",
     ),
@@ -293,7 +295,10 @@ def test_the_terms_shown_on_the_page_are_terms() -> None:
     terms = yaml.load(shown, yaml.BaseLoader)
     document = a_document()
 
-    its_own_coverage(document, **terms, facts=facts, operations=[{"op": "unlimited"}])
+    taken = "waiting frequency exclusions depreciate proportion sublimit contribute step_schedule aggregate limit"
+    operations = [*({"op": one} for one in taken.split()), {"op": "extension", "name": "debris"}]
+
+    its_own_coverage(document, **terms, facts=facts, operations=operations, limit_basis="item")
 
     coverage = read_case(document, TERMS).policy.coverages[0]
     assert terms.keys() <= coverage.model_dump(exclude_none=True).keys()

@@ -32,9 +32,9 @@ def limit(position: Position, operation: Operation, terms: Terms, places: Sequen
     basis = terms.coverage.limit_basis
     if operation.of is None and basis is LimitBasis.item:
         return _limit_per_item(position, operation, terms, places)
-    whole = terms.needed(operation.of or "term:limit", position)
+    whole = terms.not_negative(operation.of or "term:limit", position)
     if operation.less is not None:
-        whole = max(ZERO, whole - terms.needed(operation.less, position))
+        whole = max(ZERO, whole - terms.not_negative(operation.less, position))
     if operation.of is None and basis in SHARED_BASES:
         ledger = limit_ledger(terms.coverage)
         return _shared(position, operation, terms, places, whole, ledger, SHARED_BASES[basis], operation.clause_id)
@@ -51,7 +51,8 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
 
     Notes what all of them together cut, as `above_sublimits`.
     """
-    reached, uses, own = position, [], dict.fromkeys(places, Own({}))
+    reached, own = position, dict.fromkeys(places, Own({}))
+    taken: dict[tuple[str, str], Fraction] = {}
     for one in terms.coverage.sublimits or ():
         concerned = [place for place in places if _concerns(one, terms, place)]
         if not concerned:
@@ -59,17 +60,19 @@ def sublimit(position: Position, operation: Operation, terms: Terms, places: Seq
         cap = one.limit.as_fraction()
         if one.per is DeductiblePer.year:
             period = period_of(Period.policy_year, terms.policy, terms.loss_at, terms.loss_zone)
-            cap = max(ZERO, cap - terms.used(one.aggregate_id or "", period))
-        groups = [[place] for place in concerned] if one.per is DeductiblePer.item else [concerned]
+            ledger = (one.aggregate_id or "", period)
+            cap = max(ZERO, cap - terms.used(*ledger) - taken.get(ledger, ZERO))
+        groups = by_item(terms, concerned) if one.per is DeductiblePer.item else [concerned]
         for group in groups:
             changed = _cap(reached, operation, group, cap)
             told = Own({"amount": exact_text(cap)} | shared_by(group), one.clause_id)
             own.update((place, told) for place in group if place in changed or not own[place].params)
             reached = Position(reached.with_amounts(changed), reached.base, reached.results)
         if one.per is DeductiblePer.year:
-            uses.append(Use(one.aggregate_id or "", period, reached.total(concerned)))
+            taken[ledger] = taken.get(ledger, ZERO) + reached.total(concerned)
     cut = position.total(places) - reached.total(places)
-    return Applied(reached.amounts, results={"above_sublimits": cut}, uses=tuple(uses), own=own)
+    uses = tuple(Use(*ledger, amount) for ledger, amount in taken.items())
+    return Applied(reached.amounts, results={"above_sublimits": cut}, uses=uses, capped=True, own=own)
 
 
 def aggregate(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
@@ -89,14 +92,15 @@ def aggregate(position: Position, operation: Operation, terms: Terms, places: Se
             reason=step.reason or result.reason,
             reduction=step.reduction or result.reduction,
             uses=(*result.uses, *step.uses),
+            capped=True,
         )
     return result
 
 
 def oop_max(position: Position, operation: Operation, terms: Terms, places: Sequence[int]) -> Applied:
-    """The member bears no more than is left of the yearly maximum; the plan pays the rest."""
+    """The member bears no more than is left of the yearly maximum; the plan pays the rest, nothing above its limits."""
     coverage = terms.coverage
-    before, base = position.total(places), position.base_total(places)
+    before, base = position.total(places), sum((position.within_limits(place) for place in places), ZERO)
     member = base - before
     if coverage.oop_max is None:
         return Applied(position.amounts, results={"member": member})
@@ -134,6 +138,7 @@ def contribute(position: Position, operation: Operation, terms: Terms, places: S
         position.with_amounts(spread(position, places, shares[0])),
         params={"amount": exact_text(shares[0]), "policies": str(many)},
         results={"contribution_total": sum(shares, ZERO)},
+        capped=True,
     )
 
 
@@ -212,7 +217,7 @@ def _limit_per_item(position: Position, operation: Operation, terms: Terms, plac
         cap = own.as_fraction()
         changed |= _cap(position, operation, group, cap)
         told |= dict.fromkeys(group, Own({"amount": exact_text(cap)} | shared_by(group)))
-    return Applied(position.with_amounts(changed), own=told)
+    return Applied(position.with_amounts(changed), capped=True, own=told)
 
 
 def _shared(
@@ -239,12 +244,14 @@ def _shared(
         reason=AGGREGATE_EXHAUSTED if cut else None,
         reduction=cut,
         uses=(Use(ledger, name, kept),) if kept else (),
+        capped=True,
     )
 
 
 def _capped(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> Applied:
     changed = _cap(position, operation, places, cap)
-    return Applied(position.with_amounts(changed), params={"amount": exact_text(cap)} | shared_by(places))
+    params = {"amount": exact_text(cap)} | shared_by(places)
+    return Applied(position.with_amounts(changed), params=params, capped=True)
 
 
 def _cap(position: Position, operation: Operation, places: Sequence[int], cap: Fraction) -> dict[int, Fraction]:
@@ -256,12 +263,9 @@ def _cap(position: Position, operation: Operation, places: Sequence[int], cap: F
 
 
 def _raised(position: Position, places: Sequence[int], total: Fraction) -> dict[int, Fraction]:
-    """A new, higher total over the lines: what each is given back is in the proportion of what it bore."""
-    more = total - position.total(places)
-    borne = position.base_total(places) - position.total(places)
+    """A new, higher total over the lines: what each is given back is in the proportion of what it bore itself."""
+    bore = {place: position.within_limits(place) - position.amounts[place] for place in places}
+    more, borne = total - position.total(places), sum(bore.values(), ZERO)
     if not more or not borne:
         return {}
-    return {
-        place: position.amounts[place] + more * (position.base[place] - position.amounts[place]) / borne
-        for place in places
-    }
+    return {place: position.amounts[place] + more * part / borne for place, part in bore.items()}

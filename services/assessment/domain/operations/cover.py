@@ -59,6 +59,7 @@ def frequency(position: Position, operation: Operation, terms: Terms, places: Se
         raise FactError("frequency", "is not among the terms of the coverage", missing=True)
     clause = rule.clause_id or operation.clause_id
     stops = {}
+    _countable(rule, terms, places)
     for place in places if _effective(position, clause) else ():
         facts = terms.lines[place].facts
         fact = _too_soon(facts, rule)
@@ -69,6 +70,16 @@ def frequency(position: Position, operation: Operation, terms: Terms, places: Se
         if rule.count_max is not None and before is not None and before >= rule.count_max:
             stops[place] = Stop(COUNT, clause, f"{rule.count} {before}, at most {rule.count_max}")
     return _stopped(position, stops, clause)
+
+
+def _countable(rule: Frequency, terms: Terms, places: Sequence[int]) -> None:
+    """FactError where one count stands for several lines and it depends on which comes first what is still allowed."""
+    shared = [place for place in places if not terms.lines[place].facts.own(rule.count)]
+    before = terms.facts.figure(rule.count)
+    if rule.count_max is None or before is None or len(shared) < 2:
+        return
+    if before < rule.count_max < before + len(shared):
+        raise FactError(rule.count, "is stated once for more lines than are left: state it on each line")
 
 
 def _too_soon(facts: FactBook, rule: Frequency) -> str | None:

@@ -48,12 +48,13 @@ def subtract(position: Position, operation: Operation, terms: Terms, places: Seq
     named = {"name": name} if name else {}
     own: Mapping[int, Own] = NO_OWN
     if source.startswith("fact:") and any(terms.lines[place].facts.own(name) for place in places):
-        taken = {place: terms.figure(source, position, place) or ZERO for place in places}
+        stated = [place for place in places if terms.figure(source, position, place) is not None]
+        taken = {place: terms.not_negative(source, position, place) if place in stated else ZERO for place in places}
         changed = {place: max(ZERO, position.amounts[place] - taken[place]) for place in places}
         whole = sum(taken.values(), ZERO)
         own = {place: Own({"amount": exact_text(part)} | named) for place, part in taken.items()}
     else:
-        whole = terms.needed(source, position)
+        whole = terms.not_negative(source, position)
         changed = spread(position, places, max(ZERO, position.total(places) - whole))
     params = {"amount": exact_text(whole)} | named
     reason = operation.reason if whole else None
@@ -94,13 +95,13 @@ def proportion(position: Position, operation: Operation, terms: Terms, places: S
         return _proportion_of_items(position, operation, terms, places, rule)
     one = places[0] if len(places) == 1 else None
     worth = _worth_of_all(terms)
-    worth = terms.needed(rule.value, position, one) if worth is None else worth
-    required, carried = Fraction(rule.required_rate) * worth, terms.needed(rule.carried, position, one)
+    worth = terms.not_negative(rule.value, position, one) if worth is None else worth
+    required, carried = Fraction(rule.required_rate) * worth, terms.not_negative(rule.carried, position, one)
     ratio = _ratio(carried, required)
     total = position.total(places) * ratio
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, one)
     if least is not None:
-        borne = ZERO if operation.less is None else terms.needed(operation.less, position, one)
+        borne = ZERO if operation.less is None else terms.not_negative(operation.less, position, one)
         total = max(total, min(least - borne, position.total(places)))
     params = _proportion_told(carried, required)
     return Applied(position.with_amounts(spread(position, places, total)), params=params, clause_id=clause)
@@ -117,16 +118,23 @@ def _proportion_of_items(
         item = terms.lines[group[0]].item
         if item is None or item.limit is None:
             raise FactError("limit", "is not among the terms of the item", missing=True)
-        required = Fraction(rule.required_rate) * terms.needed(rule.value, position, group[0])
+        required = Fraction(rule.required_rate) * _of_one_item(rule.value, position, terms, group)
         carried = item.limit.as_fraction()
         changed |= spread(position, group, position.total(group) * _ratio(carried, required))
-        own |= dict.fromkeys(group, Own(_proportion_told(carried, required), rule.clause_id))
+        own |= dict.fromkeys(group, Own(_proportion_told(carried, required), rule.clause_id or operation.clause_id))
     return Applied(position.with_amounts(changed), own=own)
 
 
 def _proportion_told(carried: Fraction, required: Fraction) -> dict[str, str]:
     ratio = _ratio(carried, required)
     return {"ratio": exact_text(ratio), "carried": exact_text(carried), "required": exact_text(required)}
+
+
+def _of_one_item(source: str, position: Position, terms: Terms, group: Sequence[int]) -> Fraction:
+    found = {terms.not_negative(source, position, place) for place in group}
+    if len(found) > 1:
+        raise FactError(source.partition(":")[2], "is not the same on all lines of one item")
+    return found.pop()
 
 
 def _worth_of_all(terms: Terms) -> Fraction | None:
@@ -151,7 +159,7 @@ def member_coinsurance(position: Position, operation: Operation, terms: Terms, p
     own = terms.coverage.member_coinsurance
     rate = Fraction(own) if operation.of is None and own is not None else _rate(operation, position, terms, places)
     changed = {place: position.amounts[place] * (ONE - rate) for place in places}
-    member = position.base_total(places) - sum(changed.values(), ZERO)
+    member = sum((position.within_limits(place) - changed[place] for place in places), ZERO)
     return Applied(position.with_amounts(changed), params={"rate": exact_text(rate)}, results={"member": member})
 
 
@@ -160,7 +168,8 @@ def deductible(position: Position, operation: Operation, terms: Terms, places: S
 
     `less` is what of it has been borne already, by what a special limit cut or by what another payer paid. Taken in
     order where the limits are the items' own, losses are not added up against it: an item whose loss is no more than
-    the deductible gets nothing, and of the others only the first bears it.
+    the deductible gets nothing; one whose loss reaches limit and deductible together gets its limit; of the others only
+    the first bears it (ISO builders risk coverage form, deductible clause and its examples).
     """
     kinds = operation.kinds
     candidates = [one for one in terms.coverage.deductibles if kinds is None or one.kind in kinds]
@@ -209,13 +218,13 @@ def _size(one: Deductible, position: Position, terms: Terms, places: Sequence[in
         case DeductibleKind.annual:
             size = left = _left(one, position, terms, place)
             if one.at_least is not None and left < _whole(one, position, terms, place):
-                size = max(left, terms.needed(one.at_least, position, place))
+                size = max(left, terms.not_negative(one.at_least, position, place))
         case DeductibleKind.pct_of_limit:
-            size = terms.needed(one.of, position, place) if one.of else _limits(terms, position, places)
+            size = terms.not_negative(one.of, position, place) if one.of else _limits(terms, position, places)
         case DeductibleKind.pct_of_value:
-            size = terms.needed(one.of, position, place) if one.of else _values(terms, position, places)
+            size = terms.not_negative(one.of, position, place) if one.of else _values(terms, position, places)
         case DeductibleKind.pct_of_loss:
-            size = terms.needed(one.of, position, place) if one.of else position.base_total(places)
+            size = terms.not_negative(one.of, position, place) if one.of else position.base_total(places)
         case DeductibleKind.rate:
             size = position.total(places)
     rate = _rate_of(one, position, terms, place)
@@ -261,17 +270,17 @@ def _values(terms: Terms, position: Position, places: Sequence[int]) -> Fraction
     """What the things these lines are about are worth, each item once; the claim's own figure if no line states it."""
     if not any(terms.lines[place].facts.own("insured_value") for place in places):
         return terms.needed("fact:insured_value", position)
-    things = {terms.lines[place].item_id or f"line {place}": place for place in places}
-    return sum((terms.needed("fact:insured_value", position, place) for place in things.values()), ZERO)
+    things = by_item(terms, places)
+    return sum((_of_one_item("fact:insured_value", position, terms, group) for group in things), ZERO)
 
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:
     before, size = position.total(places), sum((part for _, part in chosen), ZERO)
-    borne = ZERO if operation.less is None else min(size, terms.needed(operation.less, position))
+    borne = ZERO if operation.less is None else min(size, terms.not_negative(operation.less, position))
     taken = min(size - borne, before)
     if operation.share is Sharing.in_order and terms.coverage.limit_basis is LimitBasis.item:
         changed = _by_one_item(position, terms, places, size - borne)
-        taken = before - sum(changed.values(), ZERO)
+        taken = sum((position.amounts[place] - left for place, left in changed.items()), ZERO)
     elif operation.share is Sharing.in_order:
         changed = take_in_order(position, places, taken)
     else:
@@ -290,7 +299,10 @@ def _by_one_item(position: Position, terms: Terms, places: Sequence[int], size: 
     changed: dict[int, Fraction] = {}
     still = size
     for group in by_item(terms, places):
-        loss = position.total(group)
+        loss, item = position.total(group), terms.lines[group[0]].item
+        own = item.limit if item is not None and item.limit is not None else terms.coverage.limit
+        if own is not None and loss >= own.as_fraction() + size:
+            continue
         left, still = (ZERO, still) if loss <= size else (loss - still, ZERO)
         changed |= spread(position, group, left)
     return changed
@@ -337,7 +349,7 @@ def _left(one: Deductible, position: Position, terms: Terms, place: int | None) 
 
 
 def _whole(one: Deductible, position: Position, terms: Terms, place: int | None) -> Fraction:
-    return one.amount.as_fraction() if one.amount is not None else terms.needed(one.of or "", position, place)
+    return one.amount.as_fraction() if one.amount is not None else terms.not_negative(one.of or "", position, place)
 
 
 def _period(one: Deductible, terms: Terms) -> str:

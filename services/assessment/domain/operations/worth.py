@@ -48,7 +48,7 @@ def adjust(position: Position, operation: Operation, terms: Terms, places: Seque
     for place in places:
         verified = _stated(operation.of or "", position, terms, place, len(places))
         if operation.less is not None:
-            verified -= _stated(operation.less, position, terms, place, len(places))
+            verified -= _taken_off(operation.less, position, terms, place, len(places))
         changed[place] = max(ZERO, min(position.amounts[place], verified))
     cut = position.total(places) - sum(changed.values(), ZERO)
     if not cut:
@@ -86,14 +86,14 @@ def _lost(price: Fraction, position: Position, terms: Terms, place: int, many: i
     if rule is None:
         return ZERO
     if rule.method is DepreciationMethod.stated:
-        _one_line(terms, rule.of or "", place, many)
-        return terms.needed(rule.of or "", position, place)
+        return _taken_off(rule.of or "", position, terms, place, many)
     if rule.method is DepreciationMethod.rate:
-        return price * terms.needed(rule.of or "", position, place)
-    age = _not_negative(rule.age or "", position, terms, place)
+        return price * terms.not_negative(rule.of or "", position, place)
+    age = terms.not_negative(rule.age or "", position, place)
     if rule.method is DepreciationMethod.monthly:
-        return price * Fraction(age.numerator // age.denominator) * terms.needed(rule.of or "", position, place)
-    life = _not_negative(rule.life or "", position, terms, place)
+        whole_months = Fraction(age.numerator // age.denominator)
+        return price * whole_months * terms.not_negative(rule.of or "", position, place)
+    life = terms.not_negative(rule.life or "", position, place)
     if not life:
         raise FactError((rule.life or "").partition(":")[2], "must be more than nothing")
     return price * min(ONE, age / life)
@@ -104,13 +104,16 @@ def _valued(
 ) -> tuple[Fraction, dict[str, str]]:
     """The value, and its working where it is more than one figure: each figure, and the bound that set the value."""
     of = operation.of
-    amount = position.amounts[place] if of is None else _stated(of, position, terms, place, many)
+    if of is not None and many > 1 and not any(_of_each_line(one, terms, place) for one in (of, operation.times)):
+        name = of.partition(":")[2] or "figure"
+        raise FactError(name, "is one figure for several lines: state it on each line, or ask in one line")
+    amount = position.amounts[place] if of is None else terms.needed(of, position, place)
     told = {"of": exact_text(amount)}
     if operation.less is not None:
-        less = terms.needed(operation.less, position, place)
+        less = terms.not_negative(operation.less, position, place)
         amount, told["less"] = amount - less, exact_text(less)
     if operation.times is not None:
-        times = _not_negative(operation.times, position, terms, place)
+        times = terms.not_negative(operation.times, position, place)
         amount, told["times"] = amount * times, exact_text(times)
     least = None if operation.at_least is None else terms.figure(operation.at_least, position, place)
     most = None if operation.at_most is None else terms.figure(operation.at_most, position, place)
@@ -121,17 +124,14 @@ def _valued(
     return amount, told if len(told) > 1 else {}
 
 
-def _not_negative(source: str, position: Position, terms: Terms, place: int) -> Fraction:
-    """A quantity or an age: one below nothing would turn a deduction into a gain."""
-    found = terms.needed(source, position, place)
-    if found < 0:
-        raise FactError(source.partition(":")[2], "must not be less than nothing")
-    return found
-
-
 def _stated(source: str, position: Position, terms: Terms, place: int, many: int) -> Fraction:
     _one_line(terms, source, place, many)
     return terms.needed(source, position, place)
+
+
+def _taken_off(source: str, position: Position, terms: Terms, place: int, many: int) -> Fraction:
+    _one_line(terms, source, place, many)
+    return terms.not_negative(source, position, place)
 
 
 def _one_line(terms: Terms, source: str, place: int, many: int) -> None:
@@ -140,3 +140,10 @@ def _one_line(terms: Terms, source: str, place: int, many: int) -> None:
     facts = terms.lines[place].facts
     if kind == "fact" and many > 1 and facts.stated(name) and not facts.own(name):
         raise FactError(name, "is stated once for several lines: state it on each line")
+
+
+def _of_each_line(source: str | None, terms: Terms, place: int) -> bool:
+    """A fact each line states for itself, or that the terms assume where nobody states it."""
+    kind, _, name = (source or "").partition(":")
+    facts = terms.lines[place].facts
+    return kind == "fact" and (facts.own(name) or not facts.stated(name))

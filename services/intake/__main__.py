@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 
 from hosting.exits import CannotStartError, Exit
 from hosting.logs import configure_logs
-from hosting.process import run
+from hosting.process import end, run
 from hosting.settings import load_settings
 from schemas.ids import ClaimId, DocumentId
 from services.intake.app import open_paper, start
@@ -49,4 +49,4 @@ def _open_paper(claim: str, paper: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

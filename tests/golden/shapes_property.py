@@ -6,6 +6,14 @@ from tests.golden.parts import amount, debris, living_costs, special_limits, sub
 from tests.golden.tables import BY_NAME, DEDUCTIBLE, EVERYWHERE, LIMIT, LOSS, VALUE, WEAR, at, needs
 from tests.golden.translate import Shape, always, flag, instant, money, text
 
+VALUED_ITEMS = {
+    "id": at(text, "line.item_id", "item.item_id"),
+    "value": at(money, "item.insured_value"),
+    "limit": at(money, "item.limit"),
+    "loss": at(money, "line.asked"),
+}
+"""The fields of one insured item whose worth is stated."""
+
 COMMERCIAL: tuple[Shape, ...] = (
     Shape(
         form="cp-00-10",
@@ -53,14 +61,7 @@ COMMERCIAL: tuple[Shape, ...] = (
             "coinsurance_rate": at(text, "own.coinsurance.required_rate"),
             "agreed_value": at(flag, "own.coinsurance.agreed_value"),
         },
-        rows={
-            "items": {
-                "id": at(text, "line.item_id", "item.item_id"),
-                "value": at(money, "item.insured_value"),
-                "limit": at(money, "item.limit"),
-                "loss": at(money, "line.asked"),
-            }
-        },
+        rows={"items": VALUED_ITEMS},
         coverage=(
             ("building_blanket", {"blanket_limit": ..., "items.limit": None}),
             ("building_blanket", {"limit": ..., "items.limit": None}),
@@ -73,14 +74,7 @@ COMMERCIAL: tuple[Shape, ...] = (
         places=EVERYWHERE
         | DEDUCTIBLE
         | {"blanket_limit": at(money, "own.limit"), "coinsurance_penalty": at(always(False))},
-        rows={
-            "items": {
-                "id": at(text, "line.item_id", "item.item_id"),
-                "value": at(money, "item.insured_value"),
-                "limit": at(money, "item.limit"),
-                "loss": at(money, "line.asked"),
-            }
-        },
+        rows={"items": VALUED_ITEMS},
         coverage=(
             ("windstorm_blanket", {"blanket_limit": ...}),
             ("windstorm_items", {"items.limit": ...}),

@@ -176,6 +176,12 @@ class Terms:
             raise FactError(source.partition(":")[2] or "figure", "must not be less than nothing")
         return found
 
+    def limit_of(self, place: int) -> Fraction | None:
+        """The limit of the item a line is about, the coverage's where the item has none of its own."""
+        item = self.lines[place].item
+        own = item.limit if item is not None and item.limit is not None else self.coverage.limit
+        return None if own is None else own.as_fraction()
+
     def facts_of(self, place: int | None) -> FactBook:
         """What is known of a line; of all lines together, those of the only one where there is one."""
         only = 0 if place is None and len(self.lines) == 1 else place

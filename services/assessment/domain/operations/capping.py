@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from schemas.money import Money, exact_text
+from schemas.money import exact_text
 from schemas.terms import ContributionMethod, DeductiblePer, LimitBasis, Operation, Period, Sharing, Sublimit
 from services.assessment.domain.conditions import hold
 from services.assessment.domain.facts import FactError
@@ -210,11 +210,9 @@ def _limit_per_item(position: Position, operation: Operation, terms: Terms, plac
     changed: dict[int, Fraction] = {}
     told: dict[int, Own] = {}
     for group in by_item(terms, places):
-        item = terms.lines[group[0]].item
-        own: Money | None = item.limit if item is not None and item.limit is not None else terms.coverage.limit
-        if own is None:
+        cap = terms.limit_of(group[0])
+        if cap is None:
             raise FactError("limit", "is neither among the terms of the item nor of the coverage", missing=True)
-        cap = own.as_fraction()
         changed |= _cap(position, operation, group, cap)
         told |= dict.fromkeys(group, Own({"amount": exact_text(cap)} | shared_by(group)))
     return Applied(position.with_amounts(changed), capped=True, own=told)

@@ -299,9 +299,8 @@ def _by_one_item(position: Position, terms: Terms, places: Sequence[int], size: 
     changed: dict[int, Fraction] = {}
     still = size
     for group in by_item(terms, places):
-        loss, item = position.total(group), terms.lines[group[0]].item
-        own = item.limit if item is not None and item.limit is not None else terms.coverage.limit
-        if own is not None and loss >= own.as_fraction() + size:
+        loss, limit = position.total(group), terms.limit_of(group[0])
+        if limit is not None and loss >= limit + size:
             continue
         left, still = (ZERO, still) if loss <= size else (loss - still, ZERO)
         changed |= spread(position, group, left)

@@ -44,8 +44,11 @@ class EngineBase:
                 self.next[record.place] = max(self.next[record.place], record.offset + 1)
 
     async def hint(self, commit: Callable[[Mapping[ClientPlace, int]], Awaitable[object]]) -> None:
-        """Commits what is done now and then, so that lag tools see something; nothing depends on it."""
-        while True:
+        """Commits what is done now and then, so that lag tools see something; nothing depends on it.
+
+        While the broker is away the client may take the cancellation of a commit for that of a task of its own.
+        """
+        while not self.stopping:
             await asyncio.sleep(HINT_SECONDS)
             if self.sought and self.next:
                 try:

@@ -94,6 +94,12 @@ class Group:
         async with self.store.begin() as tx:
             return await self.tables.open_dead_letters(tx)
 
+    async def at_rest(self, records: int) -> bool:
+        """So many records are stored with their answers, and every answer is in the log."""
+        async with self.store.begin() as tx:
+            stored = sum(held.next_offset for held in (await self.tables.positions(tx)).values())
+            return stored >= records and not await self.tables.unmarked(tx, self.decided)
+
 
 class Member:
     """One process's worth of the stage: producer, runner and engine. `feed` may stand between the last two."""

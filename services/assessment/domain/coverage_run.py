@@ -59,7 +59,7 @@ def run(terms: Terms, reported: Sequence[ReportedLine], currency: str) -> Covera
     """The coverage's result for these lines. FactError where a fact is missing or no such thing."""
     running = _run(terms)
     amounts = running.position.amounts
-    if any(amount < 0 for amount in amounts):
+    if any(amount.numerator < 0 for amount in amounts):
         raise FactError("amount", "comes to less than nothing: the terms lack a step that sets it right")
     exact = added(amounts, range(len(amounts)))
     payable = _rounded(exact, amounts, currency)
@@ -152,8 +152,9 @@ def _step(running: _Running, terms: Terms, number: int) -> None:
                 reason=stop.reason if stop else applied.reason if place in concerned else None,
             )
         )
-    told = dict.fromkeys(stop.reason for stop in applied.stops.values())
-    running.reasons |= told if applied.reason is None else told | {applied.reason: None}
+    running.reasons.update((stop.reason, None) for stop in applied.stops.values())
+    if applied.reason is not None:
+        running.reasons[applied.reason] = None
     if applied.reduction and applied.reason is not None:
         running.reductions[applied.reason] = None
     if applied.stops:
@@ -182,6 +183,8 @@ def _above(before: Position, applied: Applied) -> tuple[Fraction, ...] | None:
 
 def _refused_with_all_others(applied: Applied, terms: Terms, open_places: Sequence[int]) -> Sequence[int]:
     """Lines of extensions that are left when the last line of the loss itself is refused: with it they fall."""
+    if not applied.stops:
+        return ()
     main = [place for place in open_places if terms.lines[place].extension is None]
     if not main or not all(place in applied.stops for place in main):
         return ()

@@ -242,7 +242,7 @@ def _rate_of(one: Deductible, position: Position, terms: Terms, place: int | Non
 
 def _told(chosen: Chosen, position: Position, terms: Terms, places: Sequence[int], borne: Fraction) -> dict[str, str]:
     """A deductible as it is told: with its rate and what that is taken of, unless a bound of its own sets it."""
-    told = {"amount": exact_text(sum((part for _, part in chosen), ZERO))}
+    told = {"amount": exact_text(_whole_of(chosen))}
     if len(chosen) == 1:
         one, size = chosen[0]
         rate = _rate_of(one, position, terms, places[0] if len(places) == 1 else None)
@@ -250,6 +250,17 @@ def _told(chosen: Chosen, position: Position, terms: Terms, places: Sequence[int
         if rate and size and size not in bounds:
             told |= {"rate": exact_text(rate), "base": exact_text(size / rate)}
     return told | ({"borne": exact_text(borne)} if borne else {})
+
+
+def _and_before(position: Position, taken: Fraction) -> Fraction:
+    """What deductibles have taken so far, and this."""
+    before = position.results.get("deductible_applied")
+    return taken if before is None else before + taken
+
+
+def _whole_of(chosen: Chosen) -> Fraction:
+    # Nearly all terms have one deductible, which needs no adding.
+    return chosen[0][1] if len(chosen) == 1 else sum((size for _, size in chosen), ZERO)
 
 
 def _limits(terms: Terms, position: Position, places: Sequence[int]) -> Fraction:
@@ -275,12 +286,13 @@ def _values(terms: Terms, position: Position, places: Sequence[int]) -> Fraction
 
 
 def _borne(position: Position, operation: Operation, terms: Terms, places: Sequence[int], chosen: Chosen) -> Applied:
-    before, size = position.total(places), sum((part for _, part in chosen), ZERO)
+    before, size = position.total(places), _whole_of(chosen)
     borne = ZERO if operation.less is None else min(size, terms.not_negative(operation.less, position))
-    taken = min(size - borne, before)
+    left = size - borne if borne else size
+    taken = min(left, before)
     if operation.share is Sharing.in_order and terms.coverage.limit_basis is LimitBasis.item:
-        changed = _by_one_item(position, terms, places, size - borne)
-        taken = sum((position.amounts[place] - left for place, left in changed.items()), ZERO)
+        changed = _by_one_item(position, terms, places, left)
+        taken = sum((position.amounts[place] - amount for place, amount in changed.items()), ZERO)
     elif operation.share is Sharing.in_order:
         changed = take_in_order(position, places, taken)
     else:
@@ -288,7 +300,7 @@ def _borne(position: Position, operation: Operation, terms: Terms, places: Seque
     return Applied(
         position.with_amounts(changed),
         params=_told(chosen, position, terms, places, borne) | shared_by(places),
-        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + borne + taken},
+        results={"deductible_applied": _and_before(position, borne + taken if borne else taken)},
         clause_id=chosen[0][0].clause_id if len(chosen) == 1 else None,
         reason=BELOW_DEDUCTIBLE if borne < size and taken == before else None,
         uses=_uses(chosen, taken, position, terms),
@@ -317,7 +329,7 @@ def _per_item(
     uses: list[Use] = []
     for group in by_item(terms, places):
         chosen = _chosen(candidates, position, operation, terms, group[:1] if len(group) == 1 else group)
-        part = sum((one for _, one in chosen), ZERO)
+        part = _whole_of(chosen)
         before = position.total(group)
         changed |= spread(position, group, max(ZERO, before - part))
         taken, size = taken + min(part, before), size + part
@@ -327,7 +339,7 @@ def _per_item(
     return Applied(
         position.with_amounts(changed),
         own=own,
-        results={"deductible_applied": position.results.get("deductible_applied", ZERO) + taken},
+        results={"deductible_applied": _and_before(position, taken)},
         reason=BELOW_DEDUCTIBLE if size and taken == position.total(places) else None,
         uses=tuple(uses),
     )
